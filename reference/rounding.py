@@ -1,0 +1,162 @@
+"""How far a correct layer may be from the recurrence, one step at a time.
+
+Whole trajectories cannot be compared with a fixed tolerance: where the recurrent kernel amplifies,
+two correct layers drift apart without limit. But each step can be held against the layer's own
+previous state, which is an exact input to it, and the trajectory is right if and only if every step
+is. The bound then depends neither on the length of the sequence nor on the recurrent kernel's gain.
+
+With unit roundoff u, F features and n units, any order of summation, with or without fused
+multiply-adds, gives a dot product of length k within k u |x| |w| of the exact one (Higham, Accuracy
+and Stability of Numerical Algorithms, section 3.1; Jeannerod and Rump, SIAM J. Matrix Anal. Appl.
+34, 2013, for k u in place of gamma_k). So, for z = x W + b + h U,
+
+    rho = F u |x||W| + n u |h||U|                     the two products
+        + u (|x W| + |h U| + |b|)                     the first addition, of whichever two
+        + u (|z| + rho)                               the second
+        + (F + n + 3) smallest                        subnormals, which TensorFlow flushes
+
+and the output is within
+
+    sup |act(z') - act(z)| over |z' - z| <= rho  +  K ulp(...)  +  (1 + |z|) smallest
+
+of act(z), where K and what it is relative to are the activation's row in `activations.py`, and the
+last term is an intermediate result of the activation that was flushed and then multiplied by z.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reference.activations import Array
+from reference.recurrence import Recurrence, every_step, zero_state
+
+
+@dataclass(frozen=True)
+class Format:
+    """A binary floating-point format: IEEE 754-2019, table 3.5, and bfloat16."""
+
+    precision: int
+    smallest_exponent: int
+    largest_exponent: int
+
+    @property
+    def u(self) -> float:
+        """The unit roundoff."""
+        return 2.0**-self.precision
+
+    @property
+    def smallest(self) -> float:
+        """The smallest positive normal number."""
+        return 2.0**self.smallest_exponent
+
+    @property
+    def largest(self) -> float:
+        """The largest finite number."""
+        return np.ldexp(2 - 2 * self.u, self.largest_exponent)
+
+    @property
+    def integers(self) -> float:
+        """All integers up to this one, in magnitude, are numbers of the format."""
+        return 2.0**self.precision
+
+    @property
+    def wide(self) -> type:
+        """The NumPy type in which the reference computes what is compared with this format."""
+        return np.float64 if self.precision < 53 else np.longdouble
+
+    def ulp(self, value: Array) -> Array:
+        """The spacing of the format at |value|, as float64."""
+        exponent = np.frexp(np.abs(value).astype(np.float64))[1] - 1
+        return np.ldexp(1.0, np.maximum(exponent, self.smallest_exponent) - self.precision + 1)
+
+    def round(self, values: Array) -> Array:
+        """The nearest numbers of the format, as float64; finite overflow becomes infinity."""
+        values = np.asarray(values, np.float64)
+        spacing = self.ulp(np.where(np.isfinite(values), values, 1))
+        with np.errstate(over="ignore"):
+            rounded = np.rint(values / spacing) * spacing
+        return np.where(np.abs(rounded) > self.largest, np.copysign(np.inf, values), rounded)
+
+
+FORMATS = {
+    "float16": Format(11, -14, 15),
+    "bfloat16": Format(8, -126, 127),
+    "float32": Format(24, -126, 127),
+    "float64": Format(53, -1022, 1023),
+}
+
+
+def one_step(recurrence: Recurrence, x: Array, state: Array, dtype: str):
+    """act(x W + h U + b), and how far a layer of this dtype may be from it.
+
+    x: (..., features). state: (..., units), the exact previous state. dtype: a key of FORMATS.
+    Returns two float arrays (..., units). Where a partial sum may overflow in the dtype the bound
+    is infinite: nothing is promised there.
+    """
+    form = FORMATS[dtype]
+    wide = form.wide
+    W, U = recurrence.kernel.astype(wide), recurrence.recurrent_kernel.astype(wide)
+    b = np.zeros(1, wide) if recurrence.bias is None else recurrence.bias.astype(wide)
+    x, h = x.astype(wide), state.astype(wide)
+    features, units = W.shape
+    with np.errstate(invalid="ignore", over="ignore"):
+        s1, s2 = x @ W, h @ U
+        a1, a2 = np.abs(x) @ np.abs(W), np.abs(h) @ np.abs(U)
+        z = s1 + b + s2
+        # The reference rounds too, in its own wider format; where long double is no wider than
+        # float64 this doubles the bound instead of breaking it.
+        u = form.u + np.finfo(wide).eps / 2
+        rho = features * u * a1 + units * u * a2
+        rho = rho + u * (np.abs(s1) + np.abs(s2) + np.abs(b))
+        rho = rho + u * (np.abs(z) + rho) + (features + units + 3) * form.smallest
+        act = recurrence.function
+        value, spread = act.f(z), act.spread(z, rho)
+        kernel = act.kernel_error[dtype] * form.ulp(act.magnitude(z) + spread)
+        bound = spread + kernel + (1 + np.abs(z)) * form.smallest
+        overflows = a1 + a2 + np.abs(b) + rho > form.largest
+    # A bound is needed only where the operands are finite: the rest is decided by value alone.
+    bound = np.where(np.isfinite(a1 + a2 + b), np.where(overflows, np.inf, bound), 0)
+    return value, bound
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What each step of a run should have given, from the states that the run itself returned.
+
+    expected, bound: (batch, time, units); the bound is zero where a value is merely carried or
+    zeroed by the mask. final_state: (batch, units), the state after the last step, exactly.
+    """
+
+    expected: Array
+    bound: Array
+    final_state: Array
+
+
+def all_steps(
+    recurrence: Recurrence,
+    outputs: Array,
+    inputs: Array,
+    initial_state: Array | None,
+    mask: Array | None,
+    dtype: str,
+) -> Steps:
+    """Hold every step of a run against the run's own previous state.
+
+    outputs: (batch, time, units) as the layer gave them, in order of processing; the other
+    arguments as in `Recurrence.run`.
+    """
+    batch, time, units = outputs.shape
+    start = zero_state(batch, units) if initial_state is None else initial_state
+    x, live = recurrence.in_order(inputs), recurrence.in_order(every_step(inputs, mask))
+    # The state after step t is the output of the last unmasked step up to t; 0 is the start.
+    last_live = np.maximum.accumulate(np.where(live, np.arange(1, time + 1), 0), axis=1)
+    before = np.concatenate([np.zeros((batch, 1), int), last_live], axis=1)
+    history = np.concatenate([start[:, None], outputs.astype(np.float64)], axis=1)
+    states = np.take_along_axis(history, before[:, :, None], axis=1)
+    expected, bound = one_step(recurrence, x, states[:, :-1], dtype)
+    carried = np.where(last_live[:, :, None] > 0, states[:, 1:], 0)
+    masked_output = 0 if recurrence.zero_output_for_mask else carried
+    used = live[:, :, None]
+    return Steps(
+        np.where(used, expected, masked_output), np.where(used, bound, 0), states[:, -1]
+    )

@@ -1,0 +1,8 @@
+"""What the properties stand on; modules depend on each other in this one direction:
+
+releases < layer < cases < deviations, paths < compare < properties < report
+"""
+
+
+class Unusable(Exception):
+    """Something that the user gave or has cannot be used; the message is one line for them."""

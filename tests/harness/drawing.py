@@ -1,0 +1,229 @@
+"""Drawing cases.
+
+A case is drawn in two steps. First its plan: sizes, dtype and options, a handful of small choices.
+Then its values, each array from a seed by `noise`, in which an element depends on the seed and on
+its own indices alone: a case keeps its values while Hypothesis shrinks its sizes, drawing costs a
+tenth of drawing elements one by one, and a large array prints as the formula that made it.
+
+A path that must trace or compile for each plan draws from a small pool of plans, in which every
+choice stands about equally often, and then draws values for them without end.
+"""
+
+import functools
+import random
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from hypothesis import strategies as st
+
+from reference.rounding import FORMATS
+from tests.harness import layer
+from tests.harness.cases import Case, formula, noise, replace
+from tests.harness.layer import CLIP
+
+CHOICES: dict[str, tuple] = {
+    "batch": (1, 2, 3, 5, 8, 0),
+    "time": (1, 2, 3, 4, 6, 9),
+    "features": (1, 2, 3, 4, 5, 8),
+    "units": (1, 2, 3, 4, 5, 8),
+    "large": (None, None, None, "units", None, "time", None, "batch", None, "features"),
+    "dtype": ("float32", "float64", "float16", "bfloat16"),
+    "activation": ("tanh", "relu", "sigmoid", None, "softsign", "elu"),
+    "use_bias": (True, False),
+    "initial_state": (False, True),
+    "mask": (None, "random", "leading", "trailing", "inner", "all", "none"),
+    "go_backwards": (False, True),
+    "zero_output_for_mask": (False, True),
+    "leave_defaults": (True, False),
+}
+"""What a plan chooses from, simplest first: Hypothesis shrinks towards the first."""
+
+LARGE: dict[str, tuple] = {
+    "units": (17, 33, 64, 130),
+    "time": (33, 40),
+    "batch": (17, 33, 100),
+    "features": (17, 33, 64, 130),
+}
+"""Sizes beyond what small draws see: code changes its way with size."""
+
+EXACT = {"activation": (CLIP, "relu", "linear", None)}
+"""Activations under which integers stay integers."""
+
+ALWAYS_MASKED = {"mask": tuple(m for m in CHOICES["mask"] if m is not None)}
+NEVER_MASKED = {"mask": (None,)}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A case without its values. `mask` is the kind of mask, `initial_state` whether there is one."""
+
+    batch: int
+    time: int
+    features: int
+    units: int
+    dtype: str
+    activation: str | None
+    use_bias: bool
+    initial_state: bool
+    mask: str | None
+    go_backwards: bool
+    zero_output_for_mask: bool
+    leave_defaults: bool
+
+    def case(self, seed: int, draw_values: Callable) -> Case:
+        """The case with the values that `draw_values(plan, name, seed, shape)` gives."""
+        B, T, F, n = self.batch, self.time, self.features, self.units
+
+        def values(name, stream, *shape):
+            return draw_values(self, name, 8 * seed + stream, shape)
+
+        return Case(
+            inputs=values("inputs", 0, B, T, F),
+            kernel=values("kernel", 1, F, n),
+            recurrent_kernel=values("recurrent_kernel", 2, n, n),
+            bias=values("bias", 3, n) if self.use_bias else None,
+            initial_state=values("initial_state", 4, B, n) if self.initial_state else None,
+            mask=None if self.mask is None else _mask(self.mask, 8 * seed + 5, B, T),
+            dtype=self.dtype,
+            activation=self.activation,
+            go_backwards=self.go_backwards,
+            zero_output_for_mask=self.zero_output_for_mask,
+            leave_defaults=self.leave_defaults,
+        )
+
+
+def _plan(choose: Callable[[str, tuple], object], choices: Mapping[str, tuple]) -> Plan:
+    chosen = {name: choose(name, values) for name, values in choices.items()}
+    large = chosen.pop("large")
+    if large is not None:
+        chosen[large] = choose(large, LARGE[large])
+    return Plan(**chosen)
+
+
+def _mask(kind: str, seed: int, batch: int, time: int) -> np.ndarray:
+    """Masks (batch, time) that differ from row to row; True is a step that is used."""
+    if kind in ("all", "none"):
+        return np.full((batch, time), kind == "none")
+    if kind == "random":
+        return noise(seed, (batch, time)) < 0.5
+    step = np.arange(time)
+    first = np.floor(noise(seed, (batch, 1)) * (time + 1))
+    if kind == "leading":
+        return step >= first
+    if kind == "trailing":
+        return step < first
+    return np.abs(step - first) > 1
+
+
+def _integers(largest: int, dense: bool) -> Callable:
+    """Integers up to `largest` in magnitude; not dense: one in each column of U, so that
+    |h U| <= largest |h| and a linear layer stays exact for long."""
+
+    def values(plan: Plan, name: str, seed: int, shape: tuple) -> np.ndarray:
+        bound = largest if plan.dtype in ("float32", "float64") else 1
+        text = f"np.floor(noise({seed}, {shape}) * {2 * bound + 1}) - {bound}"
+        if name == "recurrent_kernel" and not dense:
+            n = plan.units
+            row = f"np.floor(noise({seed}, ({n},)) * {n})"
+            text = f"np.where(np.arange({n})[:, None] == {row}, np.sign({text}), 0)"
+        return formula(text)
+
+    return values
+
+
+def _floats(scale: float, gain: float) -> Callable:
+    """Uniform numbers: inputs and biases up to `scale`, each kernel with rows of norm `gain`."""
+
+    def values(plan: Plan, name: str, seed: int, shape: tuple) -> np.ndarray:
+        size = gain * (3 / shape[0]) ** 0.5 if name.endswith("kernel") else scale
+        return formula(f"(2 * noise({seed}, {shape}) - 1) * {size:.6g}")
+
+    return values
+
+
+def _kept_exact(case: Case) -> Case:
+    """The case, cut short before the first step at which a sum is no longer exact in its dtype."""
+    if case.activation == CLIP or case.batch == 0:
+        return case
+    r = case.recurrence
+    outputs, _ = r.run(case.inputs, case.initial_state, None)
+    start = np.zeros((case.batch, case.units))
+    start = start if case.initial_state is None else case.initial_state
+    before = np.concatenate([start[:, None], outputs[:, :-1]], axis=1)
+    with np.errstate(invalid="ignore", over="ignore"):
+        size = np.abs(r.in_order(case.inputs)) @ np.abs(r.kernel)
+        size = size + np.abs(before) @ np.abs(r.recurrent_kernel)
+        size = size + (0 if r.bias is None else np.abs(r.bias))
+        exact = np.all(size < FORMATS[case.dtype].integers, axis=(0, 2))
+    steps = case.time if exact.all() else max(1, int(np.argmin(exact)))
+    if steps == case.time:
+        return case
+    kept = slice(case.time - steps, None) if case.go_backwards else slice(steps)
+    mask = None if case.mask is None else case.mask[:, kept]
+    return replace(case, inputs=case.inputs[:, kept], mask=mask)
+
+
+@functools.lru_cache(maxsize=256)
+def _pool(choices: tuple, size: int, seed: int) -> tuple[Plan, ...]:
+    """Plans in which each choice of each option stands equally often, in random company."""
+    generator = random.Random(seed)
+    columns = {}
+    for name, values in choices:
+        column = [values[i % len(values)] for i in range(size)]
+        generator.shuffle(column)
+        columns[name] = column
+    return tuple(
+        _plan(lambda name, values, i=i: columns[name][i] if values is not LARGE.get(name)
+              else generator.choice(values), dict(choices))
+        for i in range(size)
+    )
+
+
+pool_seed = 0
+"""Which plans the pools hold; set with Hypothesis's seed, so that fresh seeds see fresh plans."""
+
+
+@st.composite
+def cases(
+    draw,
+    choices: Mapping[str, tuple],
+    lacks: Collection[str] = (),
+    integers: bool = False,
+    plans: int | None = None,
+) -> Case:
+    """A strategy of cases.
+
+    choices: replaces entries of CHOICES. lacks: features that the layer or the path has not.
+    integers: whether all values are integers and every sum is exact. plans: the size of the pool
+    that plans come from; None draws them freely.
+    """
+    allowed = {**CHOICES, **choices}
+    for name in lacks:
+        if name in allowed:
+            allowed[name] = _WITHOUT.get(name, (layer.OPTIONS.get(name),))
+    if plans is None:
+        plan = _plan(lambda _, values: draw(st.sampled_from(values)), allowed)
+    else:
+        plan = draw(st.sampled_from(_pool(tuple(allowed.items()), plans, pool_seed)))
+    seed = draw(st.integers(0, 9999))
+    if integers:
+        values = _integers(draw(st.sampled_from((1, 2, 3))), draw(st.booleans()))
+        return _kept_exact(plan.case(seed, values))
+    scale = draw(st.sampled_from((1.0, 0.1, 6.0)))
+    return plan.case(seed, _floats(scale, draw(st.sampled_from((1.0, 0.3, 3.0)))))
+
+
+_WITHOUT = {"mask": (None,), "initial_state": (False,)}
+
+_CORNER = Plan(2, 3, 3, 4, "float32", "tanh", True, True, None, False, False, True)
+
+
+def _corner(values: Callable, **changes) -> Case:
+    return replace(_CORNER_PLAN(**changes).case(1, values))
+
+
+def _CORNER_PLAN(**changes) -> Plan:
+    import dataclasses
+
+    return dataclasses.replace(_CORNER, **changes)

@@ -1,0 +1,124 @@
+"""The layer under test: which one it is, what it can do, and building one."""
+
+import functools
+import importlib
+import inspect
+import sys
+
+import numpy as np
+
+from tests.harness import Unusable
+from tests.harness.releases import tf
+
+DEFAULT = "tf.keras.layers:SimpleRNN"
+
+OPTIONS = {
+    "activation": "tanh",
+    "use_bias": True,
+    "return_sequences": False,
+    "return_state": False,
+    "go_backwards": False,
+    "unroll": False,
+    "zero_output_for_mask": False,
+    "kernel_initializer": "glorot_uniform",
+    "recurrent_initializer": "orthogonal",
+    "bias_initializer": "zeros",
+    "dtype": "float32",
+}
+"""Constructor arguments of SimpleRNN that the suite uses, with their documented defaults."""
+
+CLIP = "clip"
+"""An activation that is given as a function: z to [-1, 1], exact in integers however long it runs."""
+
+CALL_ARGUMENTS = ("initial_state", "mask")
+
+
+class LayerUnderTest:
+    """A class, or a function, that is called as SimpleRNN is and gives a Keras layer."""
+
+    def __init__(self, name: str):
+        self.name = name
+        self.make = _load(name)
+        try:
+            layer = self.make(1)
+        except Exception as error:
+            raise Unusable(f"--layer {name}: calling it with units=1 fails: {error}") from None
+        if not isinstance(layer, tf.keras.layers.Layer):
+            kind = type(layer).__name__
+            raise Unusable(f"--layer {name} is no layer: called with units=1 it gives a {kind}")
+        self._example = layer
+
+    @functools.cached_property
+    def features(self) -> frozenset[str]:
+        """The options, call arguments and attributes that this layer has."""
+        options = {name for name, value in OPTIONS.items() if self._accepts(name, value)}
+        parameters = inspect.signature(self._example.call).parameters
+        anything = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+        arguments = {name for name in CALL_ARGUMENTS if anything or name in parameters}
+        cell = {"cell"} if hasattr(self._example, "cell") else set()
+        return frozenset(options | arguments | cell)
+
+    def _accepts(self, option: str, value) -> bool:
+        try:
+            self.make(1, **{option: value})
+        except (TypeError, ValueError):
+            return False
+        return True
+
+    def build(self, units: int, features: int, **options):
+        """A new layer, built for inputs (batch, time, features)."""
+        if options.get("activation") == CLIP:
+            options["activation"] = lambda z: tf.clip_by_value(z, -1, 1)
+        layer = self.make(units, **options)
+        layer.build((None, None, features))
+        return layer
+
+
+def _load(name: str):
+    if name == DEFAULT:
+        return tf.keras.layers.SimpleRNN
+    module_name, colon, attribute = name.partition(":")
+    if not (module_name and colon and attribute):
+        raise Unusable(f"--layer {name}: expected module:attribute, as in {DEFAULT}")
+    try:
+        found = importlib.import_module(module_name)
+    except ImportError as error:
+        raise Unusable(f"--layer {name}: no module {module_name} can be imported ({error})") from None
+    for part in attribute.split("."):
+        if not hasattr(found, part):
+            raise Unusable(f"--layer {name}: {module_name} has no attribute {attribute}")
+        found = getattr(found, part)
+    if not callable(found):
+        raise Unusable(f"--layer {name} is no layer: it cannot be called")
+    return found
+
+
+_under_test: LayerUnderTest | None = None
+
+
+def select(name: str) -> None:
+    """Make the layer of that name the one under test, or raise Unusable."""
+    global _under_test
+    _under_test = LayerUnderTest(name)
+    kept_layer.cache_clear()
+
+
+def under_test() -> LayerUnderTest:
+    if _under_test is None:
+        select(DEFAULT)
+    return _under_test
+
+
+@functools.lru_cache(maxsize=64)
+def kept_layer(units: int, features: int, options: tuple[tuple[str, object], ...]):
+    """One built layer for each kind of case; its weights are whatever was set last."""
+    return under_test().build(units, features, **dict(options))
+
+
+def set_weights(layer, *weights) -> None:
+    """Set kernel, recurrent kernel and bias (None where there is none), in documented order."""
+    layer.set_weights([np.asarray(w) for w in weights if w is not None])
+
+
+if "" not in sys.path:
+    sys.path.insert(0, "")  # `--layer mine:Layer` finds mine.py where pytest was started

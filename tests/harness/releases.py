@@ -1,0 +1,112 @@
+"""All that differs between releases of TensorFlow and Keras, in one place.
+
+Importing this module imports TensorFlow, or raises Unusable where there is none that will do.
+"""
+
+import contextlib
+import os
+import platform
+
+from packaging.version import Version
+
+from tests.harness import Unusable
+
+OLDEST = Version("2.12")
+INSTALL = "python -m pip install -e '.[tensorflow]'"
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# absl's own first lines come before any setting of ours; the file descriptor is the only switch.
+with open(os.devnull, "w") as nowhere, contextlib.ExitStack() as restore:
+    saved = os.dup(2)
+    restore.callback(os.close, saved)
+    restore.callback(os.dup2, saved, 2)
+    os.dup2(nowhere.fileno(), 2)
+    try:
+        import tensorflow as tf
+    except ModuleNotFoundError as error:
+        if error.name != "tensorflow":
+            raise Unusable(f"the installed TensorFlow cannot be imported: {error}") from None
+        raise Unusable(f"TensorFlow is not installed; to install it: {INSTALL}") from None
+    except ImportError as error:
+        raise Unusable(f"the installed TensorFlow cannot be imported: {error}") from None
+
+if not hasattr(tf, "__version__"):
+    raise Unusable(f"the module named tensorflow at {tf.__path__} is no TensorFlow: {INSTALL}")
+TENSORFLOW = Version(tf.__version__)
+if TENSORFLOW.release < OLDEST.release:
+    raise Unusable(
+        f"TensorFlow {TENSORFLOW} is too old: this suite verifies {OLDEST} and later; {INSTALL}"
+    )
+try:
+    # Keras is loaded lazily and may be missing although TensorFlow is there.
+    _SimpleRNN = tf.keras.layers.SimpleRNN
+except (ImportError, AttributeError) as error:
+    raise Unusable(f"this TensorFlow has no Keras that can be imported: {error}") from None
+
+KERAS_2 = not hasattr(_SimpleRNN, "reset_state")
+"""Whether tf.keras is Keras 2. Its version number is missing on some releases; this is not."""
+
+
+def _keras_version() -> Version:
+    """The version of the Keras behind tf.keras, whose own attribute some releases lack."""
+    from importlib import import_module
+
+    package = _SimpleRNN.__module__.split(".")[0]
+    module = import_module(package)
+    version = getattr(module, "__version__", None) or tf.keras.version()
+    return Version(version)
+
+
+KERAS = _keras_version()
+
+
+def documented_activations(names) -> list[str]:
+    """Those of the names that this release documents as activations."""
+    return [name for name in names if hasattr(tf.keras.activations, name.split(" ")[0])]
+
+
+def reference_activation(name: str | None) -> str:
+    """The reference's name for an activation given to the layer under this release.
+
+    Keras 2: hard_sigmoid(x) = clip(0.2 x + 0.5, 0, 1); Keras 3: relu6(x + 3) / 6.
+    """
+    if name is None:
+        return "linear"
+    return "hard_sigmoid (Keras 2)" if name == "hard_sigmoid" and KERAS_2 else name
+
+
+def numpy_dtype(dtype: str):
+    """The NumPy dtype of that name; bfloat16 comes with TensorFlow."""
+    return tf.as_dtype(dtype).as_numpy_dtype
+
+
+def environment() -> dict[str, str]:
+    """What may change a layer's numbers or speed, by name, for headers and records."""
+    build = tf.sysconfig.get_build_info()
+    features = [f for f in ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd") if f in _cpu()]
+    onednn = os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default")
+    threads = tf.config.threading
+    return {
+        "tensorflow": str(TENSORFLOW),
+        "keras": f"{KERAS} ({'Keras 2' if KERAS_2 else 'Keras 3'}"
+        + (", legacy)" if os.environ.get("TF_USE_LEGACY_KERAS") in ("1", "true", "True") else ")"),
+        "numpy": __import__("numpy").__version__,
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors, "
+        + (" ".join(features) or "features unknown"),
+        "build": "cuda" if build.get("is_cuda_build") else "cpu",
+        "devices": " ".join(d.name.split(":", 1)[1] for d in tf.config.list_physical_devices()),
+        "oneDNN": onednn,
+        "TF32": "on" if tf.config.experimental.tensor_float_32_execution_enabled() else "off",
+        "XLA flags": os.environ.get("XLA_FLAGS") or os.environ.get("TF_XLA_FLAGS") or "none",
+        "threads": f"{threads.get_inter_op_parallelism_threads() or 'auto'} inter-op, "
+        f"{threads.get_intra_op_parallelism_threads() or 'auto'} intra-op",
+    }
+
+
+def _cpu() -> str:
+    try:
+        with open("/proc/cpuinfo") as info:
+            return next((line for line in info if line.startswith(("flags", "Features"))), "")
+    except OSError:
+        return ""
