@@ -9,6 +9,7 @@ A path that must trace or compile for each plan draws from a small pool of plans
 choice stands about equally often, and then draws values for them without end.
 """
 
+import dataclasses
 import functools
 import random
 from collections.abc import Callable, Collection, Mapping
@@ -173,11 +174,15 @@ def _pool(choices: tuple, size: int, seed: int) -> tuple[Plan, ...]:
         column = [values[i % len(values)] for i in range(size)]
         generator.shuffle(column)
         columns[name] = column
-    return tuple(
-        _plan(lambda name, values, i=i: columns[name][i] if values is not LARGE.get(name)
-              else generator.choice(values), dict(choices))
-        for i in range(size)
-    )
+
+
+    def nth(i):
+        def choose(name, values):
+            return generator.choice(values) if values is LARGE.get(name) else columns[name][i]
+
+        return _plan(choose, dict(choices))
+
+    return tuple(nth(i) for i in range(size))
 
 
 pool_seed = 0
@@ -198,10 +203,9 @@ def cases(
     integers: whether all values are integers and every sum is exact. plans: the size of the pool
     that plans come from; None draws them freely.
     """
-    allowed = {**CHOICES, **choices}
-    for name in lacks:
-        if name in allowed:
-            allowed[name] = _WITHOUT.get(name, (layer.OPTIONS.get(name),))
+    without = {"mask": None, "initial_state": False}
+    defaults = {name: (without.get(name, layer.OPTIONS.get(name)),) for name in lacks}
+    allowed = {name: defaults.get(name, choices.get(name, CHOICES[name])) for name in CHOICES}
     if plans is None:
         plan = _plan(lambda _, values: draw(st.sampled_from(values)), allowed)
     else:
@@ -214,16 +218,60 @@ def cases(
     return plan.case(seed, _floats(scale, draw(st.sampled_from((1.0, 0.3, 3.0)))))
 
 
-_WITHOUT = {"mask": (None,), "initial_state": (False,)}
 
-_CORNER = Plan(2, 3, 3, 4, "float32", "tanh", True, True, None, False, False, True)
+_SMALL = Plan(2, 3, 3, 4, "float32", "tanh", True, True, None, False, False, True)
 
 
 def _corner(values: Callable, **changes) -> Case:
-    return replace(_CORNER_PLAN(**changes).case(1, values))
+    return dataclasses.replace(_SMALL, **changes).case(1, values)
 
 
-def _CORNER_PLAN(**changes) -> Plan:
-    import dataclasses
+def corners(integers: bool) -> dict[str, Case]:
+    """The cases that every run tries, by the class of bug that each is there for."""
+    dense = _integers(2, dense=True)
+    if integers:
+        return {
+            "right only up to 16 units": _corner(dense, units=33, activation=CLIP),
+            "right only up to 32 steps": _corner(dense, time=40, batch=1, activation=CLIP),
+            "right for one row": _corner(dense, batch=17, activation="relu", use_bias=False),
+            "right for one step": _corner(dense, time=1, batch=1, activation="relu"),
+            "takes features for units": _corner(dense, features=17, activation=CLIP),
+            "a row without an unmasked step": _corner(dense, mask="all", activation=CLIP),
+            "no state before the first unmasked step": _corner(
+                dense, mask="leading", activation=CLIP, go_backwards=True, time=6
+            ),
+        }
+    unit = _floats(1.0, 1.0)
+    small = _corner(unit, features=4)
+    return {
+        "an activation that saturates": _corner(_floats(30.0, 1.0)),
+        "a kernel beyond the range of its activation": _corner(_floats(1e30, 1.0)),
+        "subnormal numbers": _corner(_floats(1e-39, 1.0), activation="linear"),
+        "a bound that chaos breaks": _corner(_floats(1.0, 4.0), time=40, batch=1),
+        "cancellation": replace(
+            small,
+            initial_state=small.inputs[:, 0],
+            recurrent_kernel=-small.kernel,
+            dtype="float64",
+        ),
+        "right only up to 16 units": _corner(unit, units=130),
+        "right only in float32": _corner(unit, dtype="float64", batch=17, time=1),
+    }
 
-    return dataclasses.replace(_CORNER, **changes)
+
+def fits(case: Case, choices: Mapping[str, tuple], lacks: Collection[str]) -> bool:
+    """Whether a strategy of these choices could have drawn that case, its sizes aside."""
+    has = {
+        "mask": case.mask is not None,
+        "initial_state": case.initial_state is not None,
+        "go_backwards": case.go_backwards,
+        "zero_output_for_mask": case.zero_output_for_mask,
+        "use_bias": case.bias is None,
+    }
+    if any(has.get(name, False) for name in lacks):
+        return False
+    wanted = {"dtype": case.dtype, "activation": case.activation}
+    if any(value not in choices.get(name, (value,)) for name, value in wanted.items()):
+        return False
+    possible = {"mask", "initial_state", "go_backwards"} & set(choices)
+    return all(has[name] in {bool(v) for v in choices[name]} for name in possible)
