@@ -1,0 +1,59 @@
+"""Options, profiles and the header; all else is in tests/harness."""
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+
+PROFILES = {
+    "dev": {"max_examples": 24},
+    "ci": {"max_examples": 40, "derandomize": True, "database": None, "print_blob": True},
+    "nightly": {"max_examples": 400},
+    # For the suite's own tests of what faults it finds: as dev, reproducible, nothing stored.
+    "faults": {"max_examples": 24, "derandomize": True, "database": None},
+}
+
+for _name, _values in PROFILES.items():
+    settings.register_profile(
+        _name,
+        deadline=None,
+        phases=set(Phase) - {Phase.explain},
+        suppress_health_check=list(HealthCheck),
+        **_values,
+    )
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("SimpleRNN")
+    group.addoption(
+        "--layer",
+        default="tf.keras.layers:SimpleRNN",
+        metavar="MODULE:ATTRIBUTE",
+        help="the layer to verify, one with SimpleRNN's constructor (default: %(default)s)",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config):
+    name = config.getoption("--hypothesis-profile") or ("ci" if os.environ.get("CI") else "dev")
+    if name not in PROFILES:
+        known = ", ".join(PROFILES)
+        raise pytest.UsageError(f"unknown profile {name}: choose one of {known}")
+    config.option.hypothesis_profile = name
+
+
+def pytest_configure(config):
+    if config.option.help or config.option.version:
+        return
+    from tests.harness import Unusable
+
+    try:
+        from tests.harness import deviations, drawing, layer, report
+
+        layer.select(config.getoption("--layer"))
+        deviations.active()
+    except Unusable as error:
+        raise pytest.UsageError(str(error)) from None
+    seed = config.getoption("--hypothesis-seed")
+    drawing.pool_seed = int(seed) if str(seed or "").isdigit() else 0
+    config.pluginmanager.register(report.Report(config), "simplernn-report")

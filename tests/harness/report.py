@@ -1,0 +1,95 @@
+"""What a run tells people: the header, a readable failure, the verdict."""
+
+import time
+from collections import defaultdict
+
+import pytest
+from hypothesis import settings
+
+from tests.harness import deviations, layer, releases
+from tests.harness.compare import Mismatch
+
+NOT_APPLICABLE = "not applicable"
+
+
+class Report:
+    """A pytest plugin. All it knows about tests it reads from their reports' user properties, so
+    that it works in the same way with pytest-xdist, and in records of finished runs."""
+
+    def __init__(self, config):
+        self.config = config
+        self.began = time.perf_counter()
+
+    def pytest_report_header(self):
+        facts = releases.environment()
+        lines = [f"{name}: {value}" for name, value in facts.items()]
+        profile = self.config.option.hypothesis_profile
+        seed = self.config.getoption("--hypothesis-seed")
+        known = " ".join(d.id for d in deviations.active()) or "none"
+        return [
+            f"layer under test: {layer.under_test().name}",
+            *lines,
+            f"profile: {profile}, {settings().max_examples} examples; seed: "
+            + (seed or ("fixed" if settings().derandomize else "fresh")),
+            f"known deviations of this release: {known}",
+        ]
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_makereport(self, item, call):
+        outcome = yield
+        error = call.excinfo.value if call.excinfo is not None else None
+        if isinstance(error, Mismatch):
+            told = getattr(error, "context", "")
+            outcome.get_result().longrepr = f"{item.nodeid}\n\n  {error}\n{told}"
+
+    def pytest_terminal_summary(self, terminalreporter):
+        verdict = Verdict.of(terminalreporter.stats)
+        for name, reason in sorted(verdict.not_applicable.items()):
+            terminalreporter.write_line(f"not applicable: {name} (the layer has no {reason})")
+        if verdict.held or verdict.failed:
+            terminalreporter.write_line(verdict.line(time.perf_counter() - self.began))
+
+
+class Verdict:
+    """The outcome of a run, by property."""
+
+    def __init__(self):
+        self.held, self.failed = set(), set()
+        self.not_applicable: dict[str, str] = {}
+        self.cases = 0
+        self.largest, self.largest_in = 0.0, ""
+
+    @classmethod
+    def of(cls, stats) -> "Verdict":
+        """From the terminal reporter's reports, by outcome."""
+        self = cls()
+        paths = defaultdict(set)
+        for outcome in ("passed", "failed", "error", "skipped"):
+            for report in stats.get(outcome, []):
+                facts = dict(getattr(report, "user_properties", []))
+                if "promise" not in facts or report.when == "teardown":
+                    continue
+                name = report.nodeid.rsplit("::", 1)[-1]
+                prop = name.split("[")[0]
+                if NOT_APPLICABLE in facts:
+                    self.not_applicable[name] = facts[NOT_APPLICABLE]
+                    continue
+                paths[prop].add(outcome)
+                self.cases += facts.get("cases", 0)
+                if facts.get("error/bound", 0) > self.largest:
+                    self.largest, self.largest_in = facts["error/bound"], name
+        for prop, outcomes in paths.items():
+            (self.failed if outcomes & {"failed", "error"} else self.held).add(prop)
+        return self
+
+    def line(self, seconds: float) -> str:
+        subject = layer.under_test().name.split(":")[-1]
+        where = f"tensorflow {releases.TENSORFLOW}, keras {releases.KERAS}"
+        text = f"{subject} of {where}: {len(self.held)} properties hold"
+        if self.failed:
+            text += f", {len(self.failed)} FAIL ({', '.join(sorted(self.failed))}),"
+        text += f" on {self.cases:,} cases ({seconds:.0f} s)"
+        if self.largest_in:
+            text += f"; largest error/bound {self.largest:.2f} in {self.largest_in}"
+        known = len(deviations.active())
+        return f"{text}; {known} known deviation{'' if known == 1 else 's'}"
