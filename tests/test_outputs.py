@@ -1,14 +1,10 @@
 """h_t = activation(x_t W + h_{t-1} U + b), at each step, on each path."""
 
-from hypothesis import strategies as st
-
 from tests.harness.compare import assert_exact, assert_steps
 from tests.harness.drawing import EXACT
 from tests.harness.properties import promise
 
-RECURRENT = (
-    "Fully-connected RNN where the output is to be fed back as the new input."
-)
+RECURRENT = "Fully-connected RNN where the output is to be fed back as the new input."
 
 
 @promise("SimpleRNN", RECURRENT, choices=EXACT, integers=True)

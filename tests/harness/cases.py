@@ -145,6 +145,43 @@ class Case:
             "initial_state": self.initial_state is not None,
         }
 
+    def split(self, at: int) -> tuple["Case", "Case"]:
+        """The steps before number `at`, in order of processing, and the rest."""
+        cut = self.time - at if self.go_backwards else at
+        parts = slice(None, cut), slice(cut, None)
+        first, second = reversed(parts) if self.go_backwards else parts
+        return self._at(first), self._at(second)
+
+    def _at(self, steps: slice) -> "Case":
+        mask = None if self.mask is None else self.mask[:, steps]
+        return replace(self, inputs=self.inputs[:, steps], mask=mask)
+
+    def with_inputs(self, which: np.ndarray, value: float) -> "Case":
+        """With the inputs where `which`, (batch, time), is true replaced by one value."""
+        return replace(self, inputs=np.where(which[:, :, None], value, self.inputs))
+
+    def reversed(self) -> "Case":
+        """The same steps, given in the opposite order and to be taken in the opposite order."""
+        mask = None if self.mask is None else self.mask[:, ::-1]
+        return replace(
+            self, inputs=self.inputs[:, ::-1], mask=mask, go_backwards=not self.go_backwards
+        )
+
+    def with_units(self, order: np.ndarray) -> "Case":
+        """With the units in another order."""
+        state = None if self.initial_state is None else self.initial_state[:, order]
+        return replace(
+            self,
+            kernel=self.kernel[:, order],
+            recurrent_kernel=self.recurrent_kernel[order][:, order],
+            bias=None if self.bias is None else self.bias[order],
+            initial_state=state,
+        )
+
+    def with_features(self, order: np.ndarray) -> "Case":
+        """With the features in another order."""
+        return replace(self, inputs=self.inputs[:, :, order], kernel=self.kernel[order])
+
     def __repr__(self) -> str:
         parts = []
         for field in fields(self):
@@ -153,11 +190,11 @@ class Case:
                 parts.append(f"{field.name}={_expression(value)}")
         return f"Case({', '.join(parts)})"
 
-    def script(self, call: str, extra: Mapping[str, object]) -> str:
+    def script(self, call: str, extra: Mapping[str, object], helper: str = "") -> str:
         """A program that needs only TensorFlow and NumPy, and runs the layer on this case.
 
         call: an expression that gives (outputs, state) from `layer`, `x` and `**more`. extra:
-        constructor arguments beside the case's own.
+        constructor arguments beside the case's own. helper: the source of what `call` calls.
         """
         options = {**self.options, **extra, "return_sequences": True, "return_state": True}
         words = [f"{name}={_option(value)}" for name, value in options.items()]
@@ -173,6 +210,7 @@ class Case:
             "import numpy as np\nimport tensorflow as tf\n",
             f"import {module}\n" if own else "",
             f"\n{_noise_source()}\n" if "noise(" in repr(self) else "",
+            f"\n{helper}\n" if helper else "",
             f"x = {_tensor(self.inputs, self.dtype)}\n",
             f"layer = {module}.{attribute}({self.units}, {', '.join(words)})\n",
             f"layer.build((None, None, {self.features}))\n",

@@ -25,22 +25,24 @@ FILE = File(__file__).with_name("deviations.toml")
 class Deviation:
     """One departure.
 
-    sentence: what the documentation says. properties, paths: names of the properties and paths that
-    show it; no paths, every path. keras, tensorflow: the releases that show it. where: features of
-    a case (`Case.summary`) and the values of each that show it. witness: the fields of one case
-    that does. upstream: the issue, or "not reported".
+    sentence: what the documentation says; departs: what the release does instead. shown_by: the
+    property that fails on the witness, the fields of one case, on the first of `paths`. properties:
+    those that fail on matching cases too, or "*" for every one. paths: where; none, everywhere.
+    keras, tensorflow: the releases that show it. where: features of a case (`Case.summary`) and the
+    values of each that show it. upstream: the issue, or "not reported".
     """
 
     id: str
     sentence: str
     departs: str
-    properties: tuple[str, ...]
+    shown_by: str
     where: Mapping[str, list]
     witness: Mapping[str, object]
     upstream: str
     keras: str = ""
     tensorflow: str = ""
     paths: tuple[str, ...] = ()
+    properties: tuple[str, ...] = ()
 
     @property
     def applies(self) -> bool:
@@ -52,7 +54,7 @@ class Deviation:
 
     def excuses(self, name: str, path: str, case: Case) -> bool:
         """Whether this is why the property of that name fails on that path and case."""
-        if name not in self.properties or (self.paths and path not in self.paths):
+        if not {name, "*"} & {self.shown_by, *self.properties} or (self.paths and path not in self.paths):
             return False
         summary = case.summary()
         return all(summary[feature] in values for feature, values in self.where.items())

@@ -1,6 +1,7 @@
 """The paths: ways to run a layer that must all give the same."""
 
 import functools
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -21,8 +22,7 @@ class Path:
     lacks: features of cases that it cannot run. options: constructor arguments that make the path.
     call: from a layer to the function of (x, **more) that runs it. expression: the same, for a
     printed script. traced: whether each kind of case costs a trace. fixed_shape: whether each
-    (batch, time) costs another. bitwise: whether its results are those of the eager path, bit by
-    bit.
+    (batch, time) costs another. needs: features that the layer must have.
     """
 
     name: str
@@ -80,7 +80,8 @@ class Path:
 
     def script(self, case: Case) -> str:
         """A program that runs this case on this path with TensorFlow and NumPy alone."""
-        return case.script(self.expression, dict(self.options))
+        helper = inspect.getsource(self.call) if self.call.__name__ in self.expression else ""
+        return case.script(self.expression, dict(self.options), helper)
 
 
 def _arguments(case: Case) -> dict:
@@ -98,25 +99,47 @@ def _traced(path: Path, made, arguments: tuple[str, ...], shape):
     return path.call(made)
 
 
-def _eager(made):
+def eager(made):
     return lambda x, **more: made(x, **more)
 
 
-def _function(made):
-    return tf.function(_eager(made))
+def function(made):
+    return tf.function(eager(made))
 
 
-def _function_unknown(made):
-    return tf.function(_eager(made), reduce_retracing=True)
+def xla(made):
+    return tf.function(eager(made), jit_compile=True)
 
 
-def _xla(made):
-    return tf.function(_eager(made), jit_compile=True)
+def unknown(made):
+    """A tf.function that knows neither batch nor time, whatever it is called with first."""
+    import tensorflow as tf
+
+    traced = {}
+
+    def any_size(name, value):
+        if name == "initial_state":
+            return [tf.TensorSpec([None, *state.shape[1:]], state.dtype) for state in value]
+        return tf.TensorSpec([None, None, *value.shape[2:]], value.dtype)
+
+    def call(x, **more):
+        given = {"x": x, **more}
+        if (names := tuple(given)) not in traced:
+            traced[names] = tf.function(
+                lambda x, *values: made(x, **dict(zip(names[1:], values))),
+                input_signature=[any_size(name, value) for name, value in given.items()],
+            )
+        return traced[names](*given.values())
+
+    return call
 
 
-def _cell_loop(made):
+def cell_loop(made):
+    """The loop over the steps that a user would write with the layer's own cell."""
+    import tensorflow as tf
+
     def call(x, initial_state=None):
-        state = initial_state or [tf.zeros((x.shape[0], made.cell.units), x.dtype)]
+        state = initial_state or [tf.zeros((x.shape[0], made.units), x.dtype)]
         outputs = []
         for t in range(x.shape[1]):
             output, state = made.cell(x[:, t], state)
@@ -126,25 +149,26 @@ def _cell_loop(made):
     return call
 
 
-EAGER = Path("eager", _eager, "layer(x, **more)")
+EAGER = Path("eager", eager, "layer(x, **more)")
 FUNCTION = Path(
-    "function", _function, "tf.function(layer)(x, **more)", traced=True, fixed_shape=True
+    "function", function, "tf.function(layer)(x, **more)", traced=True, fixed_shape=True
 )
-UNKNOWN = Path("unknown", _function_unknown, "unknown(layer)(x, **more)", traced=True)
+UNKNOWN = Path("unknown", unknown, "unknown(layer)(x, **more)", traced=True)
 XLA = Path(
     "xla",
-    _xla,
+    xla,
     "tf.function(layer, jit_compile=True)(x, **more)",
     traced=True,
     fixed_shape=True,
 )
-UNROLL = Path("unroll", _eager, "layer(x, **more)", options=(("unroll", True),))
+UNROLL = Path("unroll", eager, "layer(x, **more)", options=(("unroll", True),))
 CELL = Path(
     "cell",
-    _cell_loop,
-    "cell_loop(layer, x, **more)",
+    cell_loop,
+    "cell_loop(layer)(x, **more)",
     lacks=frozenset({"mask", "go_backwards", "zero_output_for_mask"}),
     needs=frozenset({"cell"}),
 )
 EVERY = (EAGER, FUNCTION, UNKNOWN, XLA, UNROLL, CELL)
 BITWISE = (EAGER, UNROLL, CELL)
+"""The paths whose results are bit for bit those of the eager path."""

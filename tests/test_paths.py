@@ -1,0 +1,16 @@
+"""The paths that share their kernels with the eager one give its results bit for bit."""
+
+from tests.harness.compare import assert_same
+from tests.harness.paths import CELL, EAGER, UNROLL
+from tests.harness.properties import promise
+
+
+@promise(
+    "SimpleRNN",
+    "unroll: If `True`, the network will be unrolled, else a symbolic loop will be used.",
+    on=(UNROLL, CELL),
+)
+def test_unrolled_and_cell_by_cell_give_what_the_loop_gives(case, path):
+    run, loop = path.run(case), EAGER.run(case)
+    assert_same("outputs", run.outputs, loop.outputs)
+    assert_same("state", run.state, loop.state)

@@ -1,0 +1,61 @@
+"""What the state is, and that handing it over continues the run."""
+
+import numpy as np
+from hypothesis import strategies as st
+
+from tests.harness.cases import replace
+from tests.harness.compare import assert_final_state, assert_same
+from tests.harness.drawing import ALWAYS_MASKED, NEVER_MASKED
+from tests.harness.paths import BITWISE, UNKNOWN
+from tests.harness.properties import promise
+
+RETURN_STATE = "return_state: Boolean. Whether to return the last state in addition to the output."
+INITIAL_STATE = "initial_state: List of initial state tensors to be passed to the first call of the cell."
+
+
+@promise("SimpleRNN", RETURN_STATE, choices=NEVER_MASKED)
+def test_the_last_element_of_the_sequence_is_the_final_state(case, path):
+    run = path.run(case)
+    assert_same("state", run.state, run.outputs[:, -1])
+
+
+@promise(
+    "SimpleRNN",
+    "mask: ... a `False` entry indicates that the corresponding timestep should be ignored.",
+    choices=ALWAYS_MASKED,
+    needs={"mask"},
+)
+def test_the_final_state_is_the_one_after_the_last_unmasked_step(case, path):
+    assert_final_state(path.run(case), case)
+
+
+@promise(
+    "RNN",
+    "The value of `initial_state` should be a tensor or list of tensors representing the initial "
+    "state of the RNN layer.",
+    choices=NEVER_MASKED,
+    on=(*BITWISE, UNKNOWN),
+    needs={"initial_state"},
+    at=st.integers(0, 99),
+)
+def test_a_run_split_anywhere_continues_from_the_state_handed_over(case, path, at):
+    if case.time < 2:
+        return
+    first, second = case.split(1 + at % (case.time - 1))
+    before = path.run(first)
+    after = path.run(replace(second, initial_state=before.state))
+    whole = path.run(case)
+    assert_same("outputs", np.concatenate([before.outputs, after.outputs], 1), whole.outputs)
+    assert_same("state", after.state, whole.state)
+
+
+@promise(
+    "RNN",
+    "If this method is not implemented by the cell, the RNN layer will create a zero filled tensor "
+    "with shape `(batch_size, cell.state_size)`.",
+    choices={"initial_state": (False,)},
+    needs={"initial_state"},
+)
+def test_without_an_initial_state_it_is_zero(case, path):
+    zero = replace(case, initial_state=np.zeros((case.batch, case.units)))
+    assert_same("outputs", path.run(case).outputs, path.run(zero).outputs)
