@@ -19,6 +19,7 @@ for _name, _values in PROFILES.items():
         deadline=None,
         phases=set(Phase) - {Phase.explain},
         suppress_health_check=list(HealthCheck),
+        report_multiple_bugs=False,
         **_values,
     )
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from tests.harness.cases import replace
 from tests.harness.compare import assert_same
 from tests.harness.drawing import ALWAYS_MASKED, EXACT, NEVER_MASKED
+from tests.harness.paths import EAGER, UNKNOWN, UNROLL, XLA
 from tests.harness.properties import promise
 
 MASK = (
@@ -34,3 +35,18 @@ def test_a_mask_of_true_entries_masks_nothing(case, path):
     masked, plain = path.run(everything), path.run(case)
     assert_same("outputs", masked.outputs, plain.outputs)
     assert_same("state", masked.state, plain.state)
+
+
+@promise(
+    "RNN",
+    "zero_output_for_mask: Whether the output should use zeros for the masked timesteps. Note that "
+    "this field is only used when `return_sequences` is `True` and `mask` is provided.",
+    choices={**ALWAYS_MASKED, "zero_output_for_mask": (True,)},
+    on=(EAGER, UNROLL, UNKNOWN, XLA),
+    needs={"mask", "zero_output_for_mask"},
+)
+def test_without_sequences_zero_output_for_mask_is_not_used(case, path):
+    output, state = path.results(case, path.layer(case, return_state=True))
+    whole = path.run(replace(case, zero_output_for_mask=False))
+    assert_same("output", output, whole.outputs[:, -1])
+    assert_same("state", state, whole.state)

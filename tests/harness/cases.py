@@ -142,8 +142,13 @@ class Case:
             "go_backwards": self.go_backwards,
             "zero_output_for_mask": self.zero_output_for_mask,
             "mask": self.mask is not None,
+            "last_step_masked": self._last_step_masked(),
             "initial_state": self.initial_state is not None,
         }
+
+    def _last_step_masked(self) -> bool:
+        """Whether any row ends, in order of processing, with a masked step."""
+        return self.mask is not None and not self.mask[:, 0 if self.go_backwards else -1].all()
 
     def split(self, at: int) -> tuple["Case", "Case"]:
         """The steps before number `at`, in order of processing, and the rest."""

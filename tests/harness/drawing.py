@@ -11,6 +11,7 @@ choice stands about equally often, and then draws values for them without end.
 
 import dataclasses
 import functools
+import itertools
 import random
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -203,9 +204,7 @@ def cases(
     integers: whether all values are integers and every sum is exact. plans: the size of the pool
     that plans come from; None draws them freely.
     """
-    without = {"mask": None, "initial_state": False}
-    defaults = {name: (without.get(name, layer.OPTIONS.get(name)),) for name in lacks}
-    allowed = {name: defaults.get(name, choices.get(name, CHOICES[name])) for name in CHOICES}
+    allowed = _allowed(choices, lacks)
     if plans is None:
         plan = _plan(lambda _, values: draw(st.sampled_from(values)), allowed)
     else:
@@ -257,6 +256,29 @@ def corners(integers: bool) -> dict[str, Case]:
         "right only up to 16 units": _corner(unit, units=130),
         "right only in float32": _corner(unit, dtype="float64", batch=17, time=1),
     }
+
+
+def covering(
+    choices: Mapping[str, tuple], lacks: Collection[str], names: Collection[str]
+) -> dict[str, Case]:
+    """A case for each combination of the named choices, its other options drawn at random."""
+    allowed = _allowed(choices, lacks)
+    generator = random.Random(0)
+    found = {}
+    for values in itertools.product(*(allowed[name] for name in names)):
+        fixed = dict(zip(names, values, strict=True))
+        plan = _plan(
+            lambda name, given, fixed=fixed: fixed.get(name, generator.choice(given)), allowed
+        )
+        found[" ".join(map(str, values))] = plan.case(1, _floats(3.0, 1.0))
+    return found
+
+
+def _allowed(choices: Mapping[str, tuple], lacks: Collection[str]) -> dict[str, tuple]:
+    """The choices of each option where some are replaced and some features are missing."""
+    without = {"mask": None, "initial_state": False}
+    defaults = {name: (without.get(name, layer.OPTIONS.get(name)),) for name in lacks}
+    return {name: defaults.get(name, choices.get(name, CHOICES[name])) for name in CHOICES}
 
 
 def fits(case: Case, choices: Mapping[str, tuple], lacks: Collection[str]) -> bool:

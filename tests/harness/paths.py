@@ -1,5 +1,6 @@
 """The paths: ways to run a layer that must all give the same."""
 
+import contextlib
 import functools
 import inspect
 from collections.abc import Callable
@@ -49,8 +50,9 @@ class Path:
             if name in layer.under_test().features
         }
         options = {**case.options, **zeros, **dict(self.options), **flags}
-        made = layer.kept_layer(case.units, case.features, tuple(sorted(options.items())))
-        layer.set_weights(made, *case.weights)
+        with the_layer():
+            made = layer.kept_layer(case.units, case.features, tuple(sorted(options.items())))
+            layer.set_weights(made, *case.weights)
         return made
 
     def run(self, case: Case) -> Run:
@@ -71,17 +73,24 @@ class Path:
         """What this layer gives for the case's arguments, as it gives it."""
         arguments = _arguments(case)
         shape = (case.batch, case.time) if self.fixed_shape else None
-        try:
+        with the_layer():
             call = _traced(self, made, tuple(arguments), shape) if self.traced else self.call(made)
             return call(**arguments)
-        except Exception as error:
-            first = str(error).strip().split("\n")[0][:300]
-            raise Mismatch(f"the layer raised {type(error).__name__}: {first}") from error
 
     def script(self, case: Case) -> str:
         """A program that runs this case on this path with TensorFlow and NumPy alone."""
         helper = inspect.getsource(self.call) if self.call.__name__ in self.expression else ""
         return case.script(self.expression, dict(self.options), helper)
+
+
+@contextlib.contextmanager
+def the_layer():
+    """Whatever the layer raises on a documented case is a departure from the documentation."""
+    try:
+        yield
+    except Exception as error:
+        words = " ".join(str(error).split())[:400]
+        raise Mismatch(f"the layer raised {type(error).__name__}: {words}") from error
 
 
 def _arguments(case: Case) -> dict:

@@ -1,21 +1,29 @@
 """From a sentence of the documentation and a body to a test on every path."""
 
-import inspect
+import importlib
 from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, example, given, note, settings, target
+from hypothesis import example, given, settings, target
+from hypothesis.errors import Unsatisfiable
 from hypothesis.strategies import SearchStrategy
 
 from tests.harness import deviations, drawing, layer, paths
 from tests.harness.cases import Case
 from tests.harness.compare import Mismatch, ledger
-from tests.harness.paths import Path
 
 EXAMPLES_PER_PLAN = 4  # how often a path that traces uses each plan
 
 PROPERTIES: dict[str, "Property"] = {}
 """Every property that has been imported, by name."""
+
+
+def all_properties() -> dict[str, "Property"]:
+    """Every property of the suite, by name; imports the files that hold them."""
+    for file in sorted(Path(__file__).parents[1].glob("test_*.py")):
+        importlib.import_module(f"tests.{file.stem}")
+    return PROPERTIES
 
 
 class Property:
@@ -24,20 +32,20 @@ class Property:
     body: a function of a case, a path and further drawn values, that raises Mismatch.
     """
 
-    def __init__(self, body, source, sentence, choices, integers, on, needs, also):
+    def __init__(self, body, source, sentence, choices, integers, on, needs, covers, also):
         self.name, self.body = body.__name__, body
         self.source, self.sentence = source, sentence
         self.choices, self.integers, self.on = choices, integers, on
         self.needs = frozenset(needs)
-        self.also = also
+        self.covers, self.also = covers, also
 
-    def missing(self, path: Path) -> list[str]:
+    def missing(self, path: paths.Path) -> list[str]:
         """The features that this property needs on that path and the layer has not."""
         wanted = self.needs | path.needs | dict(path.options).keys()
         wanted |= {"return_sequences", "return_state"}
         return sorted(wanted - layer.under_test().features)
 
-    def check(self, path: Path, record: Callable[[str, object], None]) -> None:
+    def check(self, path: paths.Path, record: Callable[[str, object], None]) -> None:
         """Verify the property on that path, and record cases and error/bound."""
         cases = 0
         largest = 0.0
@@ -69,16 +77,21 @@ class Property:
         verify.__name__ = verify.__qualname__ = self.name
         test = given(case=strategy.filter(lambda case: not excused(case)), **self.also)(verify)
         if not self.also:
-            for why, corner in drawing.corners(self.integers).items():
+            corners = drawing.corners(self.integers)
+            if self.covers and not path.traced:
+                corners |= drawing.covering(self.choices, lacks, self.covers)
+            for why, corner in corners.items():
                 if drawing.fits(corner, self.choices, lacks) and not excused(corner):
                     test = example(case=corner).via(why)(test)
         try:
-            settings(profile, suppress_health_check=list(HealthCheck))(test)()
+            settings(profile)(test)()
+        except Unsatisfiable:
+            pytest.skip("known deviations excuse every case")
         finally:
             record("cases", cases)
             record("error/bound", largest)
 
-    def explain(self, case: Case, path: Path, drawn: Mapping[str, object]) -> str:
+    def explain(self, case: Case, path: paths.Path, drawn: Mapping[str, object]) -> str:
         """What to tell about a case that fails."""
         extra = "".join(f"\n  {name} = {value!r}" for name, value in drawn.items())
         return (
@@ -97,19 +110,21 @@ def promise(
     *,
     choices: Mapping[str, tuple] | None = None,
     integers: bool = False,
-    on: Collection[Path] = paths.EVERY,
+    on: Collection[paths.Path] = paths.EVERY,
     needs: Collection[str] = (),
+    covers: Collection[str] = (),
     **also: SearchStrategy,
 ):
     """Make a property of a function of (case, path, ...).
 
     source: what is documented, such as "SimpleRNN". sentence: its documentation's words. choices,
     integers: as in `drawing.cases`. on: the paths where it has a meaning. needs: features of the
-    layer without which it is not applicable. also: strategies of further arguments.
+    layer without which it is not applicable. covers: choices that are all tried, in all
+    combinations, on the paths that do not trace. also: strategies of further arguments.
     """
 
     def decorate(body):
-        prop = Property(body, source, sentence, choices or {}, integers, on, needs, also)
+        prop = Property(body, source, sentence, choices or {}, integers, on, needs, covers, also)
         PROPERTIES[prop.name] = prop
 
         @pytest.mark.parametrize(

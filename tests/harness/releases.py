@@ -6,7 +6,9 @@ Importing this module imports TensorFlow, or raises Unusable where there is none
 import contextlib
 import os
 import platform
+from importlib import import_module
 
+import numpy as np
 from packaging.version import Version
 
 from tests.harness import Unusable
@@ -49,8 +51,6 @@ KERAS_2 = not hasattr(_SimpleRNN, "reset_state")
 
 def _keras_version() -> Version:
     """The version of the Keras behind tf.keras, whose own attribute some releases lack."""
-    from importlib import import_module
-
     package = _SimpleRNN.__module__.split(".")[0]
     module = import_module(package)
     version = getattr(module, "__version__", None) or tf.keras.version()
@@ -62,7 +62,7 @@ KERAS = _keras_version()
 
 def documented_activations(names) -> list[str]:
     """Those of the names that this release documents as activations."""
-    return [name for name in names if hasattr(tf.keras.activations, name.split(" ")[0])]
+    return [name for name in names if hasattr(tf.keras.activations, name)]
 
 
 def reference_activation(name: str | None) -> str:
@@ -90,7 +90,7 @@ def environment() -> dict[str, str]:
         "tensorflow": str(TENSORFLOW),
         "keras": f"{KERAS} ({'Keras 2' if KERAS_2 else 'Keras 3'}"
         + (", legacy)" if os.environ.get("TF_USE_LEGACY_KERAS") in ("1", "true", "True") else ")"),
-        "numpy": __import__("numpy").__version__,
+        "numpy": np.__version__,
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors, "
         + (" ".join(features) or "features unknown"),

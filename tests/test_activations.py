@@ -1,0 +1,24 @@
+"""Each documented activation, by name."""
+
+from reference.activations import ACTIVATIONS
+from tests.harness.compare import assert_steps
+from tests.harness.paths import EAGER, XLA
+from tests.harness.properties import promise
+from tests.harness.releases import documented_activations
+
+
+@promise(
+    "SimpleRNN",
+    "activation: Activation function to use. Default: hyperbolic tangent (`tanh`). If you pass "
+    'None, no activation is applied (ie. "linear" activation: `a(x) = x`).',
+    choices={
+        "activation": (None, *documented_activations(ACTIVATIONS)),
+        "batch": (8, 3),
+        "large": (None,),
+    },
+    on=(EAGER, XLA),
+    needs={"activation"},
+    covers=("activation", "dtype"),
+)
+def test_each_documented_activation_is_the_one_that_is_named(case, path):
+    assert_steps(path.run(case), case)

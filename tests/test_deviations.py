@@ -1,0 +1,26 @@
+"""Each known deviation is still there: its witness still fails."""
+
+import pytest
+
+from tests.harness import deviations, layer, paths
+from tests.harness.compare import Mismatch
+from tests.harness.properties import all_properties
+
+PATHS = {path.name: path for path in paths.EVERY}
+
+
+@pytest.mark.parametrize("deviation", deviations.active(), ids=lambda d: d.id)
+def test_a_known_deviation_is_still_there(deviation):
+    if layer.under_test().name != layer.DEFAULT:
+        pytest.skip("deviations are TensorFlow's: another layer is under test")
+    path = PATHS[deviation.paths[0]] if deviation.paths else paths.EAGER
+    body = all_properties()[deviation.shown_by].body
+    try:
+        body(deviation.case(), path)
+    except Mismatch:
+        return
+    pytest.fail(
+        f"deviation {deviation.id} has vanished: this release keeps to its documentation. Bound it "
+        f"in {deviations.FILE.name} by the last release that shows it, or delete it.",
+        pytrace=False,
+    )

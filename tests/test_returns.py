@@ -1,0 +1,50 @@
+"""`return_sequences` and `return_state` in all combinations: what comes, of what shape and type."""
+
+from hypothesis import strategies as st
+
+from tests.harness.compare import Mismatch, assert_same
+from tests.harness.paths import EAGER, UNKNOWN, UNROLL, XLA
+from tests.harness.properties import promise
+from tests.harness.releases import tf
+
+FLAGS = st.booleans()
+
+
+@promise(
+    "SimpleRNN",
+    "return_sequences: Boolean. Whether to return the last output in the output sequence, or the "
+    "full sequence. return_state: Boolean. Whether to return the last state in addition to the "
+    "output.",
+    on=(EAGER, UNROLL, UNKNOWN, XLA),
+    choices={"zero_output_for_mask": (False,)},
+    sequences=FLAGS,
+    state=FLAGS,
+)
+def test_each_combination_returns_its_part_of_the_whole(case, path, sequences, state):
+    whole = path.run(case)
+    expected = [whole.outputs if sequences else whole.outputs[:, -1]] + [whole.state] * state
+    got = path.results(case, path.layer(case, return_sequences=sequences, return_state=state))
+    parts = tf.nest.flatten(got)
+    if isinstance(got, (list, tuple)) != state or len(parts) != len(expected):
+        raise Mismatch(f"expected {len(expected)} tensors, got {len(parts)} in {type(got).__name__}")
+    for what, part, wanted in zip(("output", "state"), parts, expected, strict=False):
+        assert_same(what, part, wanted)
+
+
+@promise(
+    "RNN",
+    "If `return_sequences`: 3D tensor with shape `(batch_size, timesteps, output_size)`.",
+    on=(EAGER, UNROLL),
+    sequences=FLAGS,
+    state=FLAGS,
+    known=FLAGS,
+)
+def test_symbolic_shapes_are_those_of_the_results(case, path, sequences, state, known):
+    made = path.layer(case, return_sequences=sequences, return_state=state)
+    time = case.time if known or path is UNROLL else None
+    symbol = tf.keras.Input((time, case.features), dtype=case.dtype)
+    shapes = [tuple(part.shape) for part in tf.nest.flatten(made(symbol))]
+    outputs = (None, time, case.units) if sequences else (None, case.units)
+    expected = [outputs] + [(None, case.units)] * state
+    if shapes != expected:
+        raise Mismatch(f"symbolic shapes: expected {expected}, got {shapes}")
