@@ -10,7 +10,7 @@ PROFILES = {
     "ci": {"max_examples": 40, "derandomize": True, "database": None, "print_blob": True},
     "nightly": {"max_examples": 400},
     # For the suite's own tests of what faults it finds: as dev, reproducible, nothing stored.
-    "faults": {"max_examples": 24, "derandomize": True, "database": None},
+    "faults": {"max_examples": 12, "derandomize": True, "database": None},
 }
 
 for _name, _values in PROFILES.items():
@@ -31,6 +31,12 @@ def pytest_addoption(parser):
         default="tf.keras.layers:SimpleRNN",
         metavar="MODULE:ATTRIBUTE",
         help="the layer to verify, one with SimpleRNN's constructor (default: %(default)s)",
+    )
+    group.addoption(
+        "--examples",
+        type=int,
+        metavar="N",
+        help="how many cases to draw for each property and path, in place of the profile's number",
     )
 
 
@@ -55,6 +61,10 @@ def pytest_configure(config):
         deviations.active()
     except Unusable as error:
         raise pytest.UsageError(str(error)) from None
+    if examples := config.getoption("--examples"):
+        profile = config.option.hypothesis_profile
+        settings.register_profile(profile, settings.get_profile(profile), max_examples=examples)
+        settings.load_profile(profile)
     seed = config.getoption("--hypothesis-seed")
     drawing.pool_seed = int(seed) if str(seed or "").isdigit() else 0
     config.pluginmanager.register(report.Report(config), "simplernn-report")

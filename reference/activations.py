@@ -206,12 +206,14 @@ ACTIVATIONS: dict[str, Activation] = {
     "softmax": Activation(
         _softmax,
         None,
-         _errors(8, 3, 5, 7),
+        _errors(8, 3, 5, 7),
         scale=lambda z: _softmax(z) * (1 + _below_the_row_maximum(z)),
         row_spread=_softmax_spread,
     ),
     "leaky_relu": Activation(
-        lambda z: np.where(z > 0, z, 0.2 * z), lambda z: np.where(z >= 0, 1, 0.2), _errors(1, 1, 1, 1)
+        lambda z: np.where(z > 0, z, 0.2 * z),
+        lambda z: np.where(z >= 0, 1, 0.2),
+        _errors(1, 1, 1, 1),
     ),
     "relu6": Activation(
         lambda z: np.clip(z, 0, 6), lambda z: _step((z >= 0) & (z <= 6)), _EXACT, extremes=(3,)
@@ -221,7 +223,9 @@ ACTIVATIONS: dict[str, Activation] = {
     ),
     "hard_silu": Activation(
         lambda z: z * np.clip(z / 6 + 0.5, 0, 1),
-        lambda z: np.where(np.abs(z) <= 3, np.maximum(np.abs(2 * z + 3) / 6, _step(z == 3)), _step(z > 0)),
+        lambda z: np.where(
+            np.abs(z) <= 3, np.maximum(np.abs(2 * z + 3) / 6, _step(z == 3)), _step(z > 0)
+        ),
         _errors(2, 2, 3, 3),
         extremes=(-3, 3),
         scale=lambda z: z * _step(np.abs(z) < 6),

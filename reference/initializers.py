@@ -19,7 +19,7 @@ def glorot_excess(weights: Array, dtype: str) -> float:
 
 
 LAPACK_THRESHOLD = 30
-"""LAPACK's own test programs accept a factor Q up to this residual (LAPACK Users' Guide, dqrt01)."""
+"""LAPACK's own test programs accept a factor Q up to this residual (TESTING/LIN/dqrt01.f)."""
 
 
 def orthogonality_residual(q: Array, dtype: str, gain: float = 1.0) -> float:

@@ -157,6 +157,4 @@ def all_steps(
     carried = np.where(last_live[:, :, None] > 0, states[:, 1:], 0)
     masked_output = 0 if recurrence.zero_output_for_mask else carried
     used = live[:, :, None]
-    return Steps(
-        np.where(used, expected, masked_output), np.where(used, bound, 0), states[:, -1]
-    )
+    return Steps(np.where(used, expected, masked_output), np.where(used, bound, 0), states[:, -1])

@@ -7,7 +7,8 @@ from tests.harness.properties import promise
 
 @promise(
     "SimpleRNN",
-    "go_backwards: If `True`, process the input sequence backwards and return the reversed sequence.",
+    "go_backwards: If `True`, process the input sequence backwards and return the reversed "
+    "sequence.",
     on=(EAGER, UNROLL, UNKNOWN),
     choices={"go_backwards": (True,)},
     needs={"go_backwards"},

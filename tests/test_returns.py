@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 
 from tests.harness.compare import Mismatch, assert_same
-from tests.harness.paths import EAGER, UNKNOWN, UNROLL, XLA
+from tests.harness.paths import EAGER, UNKNOWN, UNROLL, XLA, the_layer
 from tests.harness.properties import promise
 from tests.harness.releases import tf
 
@@ -26,7 +26,9 @@ def test_each_combination_returns_its_part_of_the_whole(case, path, sequences, s
     got = path.results(case, path.layer(case, return_sequences=sequences, return_state=state))
     parts = tf.nest.flatten(got)
     if isinstance(got, (list, tuple)) != state or len(parts) != len(expected):
-        raise Mismatch(f"expected {len(expected)} tensors, got {len(parts)} in {type(got).__name__}")
+        raise Mismatch(
+            f"expected {len(expected)} tensors, got {len(parts)} in {type(got).__name__}"
+        )
     for what, part, wanted in zip(("output", "state"), parts, expected, strict=False):
         assert_same(what, part, wanted)
 
@@ -43,7 +45,8 @@ def test_symbolic_shapes_are_those_of_the_results(case, path, sequences, state, 
     made = path.layer(case, return_sequences=sequences, return_state=state)
     time = case.time if known or path is UNROLL else None
     symbol = tf.keras.Input((time, case.features), dtype=case.dtype)
-    shapes = [tuple(part.shape) for part in tf.nest.flatten(made(symbol))]
+    with the_layer():
+        shapes = [tuple(part.shape) for part in tf.nest.flatten(made(symbol))]
     outputs = (None, time, case.units) if sequences else (None, case.units)
     expected = [outputs] + [(None, case.units)] * state
     if shapes != expected:

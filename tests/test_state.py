@@ -10,7 +10,6 @@ from tests.harness.paths import BITWISE, UNKNOWN
 from tests.harness.properties import promise
 
 RETURN_STATE = "return_state: Boolean. Whether to return the last state in addition to the output."
-INITIAL_STATE = "initial_state: List of initial state tensors to be passed to the first call of the cell."
 
 
 @promise("SimpleRNN", RETURN_STATE, choices=NEVER_MASKED)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.harness import layer
-from tests.harness.paths import CELL, EAGER, FUNCTION, UNKNOWN, UNROLL, XLA
+from tests.harness.paths import EVERY
 from tests.harness.releases import tf
 
 LENGTHS = (1, 10, 100)
@@ -32,7 +32,7 @@ def test_one_trace_serves_many_lengths_and_batches(built, record_property):
 
 
 @pytest.mark.parametrize("time", LENGTHS)
-@pytest.mark.parametrize("path", (EAGER, FUNCTION, UNKNOWN, XLA, UNROLL, CELL), ids=str)
+@pytest.mark.parametrize("path", EVERY, ids=str)
 def test_step_loop(benchmark, path, time):
     if missing := (path.needs | dict(path.options).keys()) - layer.under_test().features:
         pytest.skip(f"not applicable: the layer has no {', '.join(sorted(missing))}")

@@ -42,6 +42,7 @@ def formula(text: str) -> np.ndarray:
 
 LARGEST_LITERAL = 120  # elements; what is larger prints as its formula, where it has one
 
+
 @dataclass(frozen=True, eq=False)
 class Case:
     """One problem: weights, inputs, and the options of the layer that is to solve it.
@@ -202,6 +203,8 @@ class Case:
         constructor arguments beside the case's own. helper: the source of what `call` calls.
         """
         options = {**self.options, **extra, "return_sequences": True, "return_state": True}
+        if self.dtype == "bfloat16":  # the default initializer knows no bfloat16
+            options["recurrent_initializer"] = "zeros"
         words = [f"{name}={_option(value)}" for name, value in options.items()]
         weights = [f"    np.array({_literal(w)}),\n" for w in self._printed_weights()]
         more = []

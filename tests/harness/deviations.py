@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path as File
 
 import numpy as np
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 
 from tests.harness import Unusable
 from tests.harness.cases import Case
@@ -47,14 +47,15 @@ class Deviation:
     @property
     def applies(self) -> bool:
         """Whether the installed release is one that shows it."""
-        return (
-            SpecifierSet(self.keras, prereleases=True).contains(KERAS)
-            and SpecifierSet(self.tensorflow, prereleases=True).contains(TENSORFLOW)
-        )
+        return SpecifierSet(self.keras, prereleases=True).contains(KERAS) and SpecifierSet(
+            self.tensorflow, prereleases=True
+        ).contains(TENSORFLOW)
 
     def excuses(self, name: str, path: str, case: Case) -> bool:
         """Whether this is why the property of that name fails on that path and case."""
-        if not {name, "*"} & {self.shown_by, *self.properties} or (self.paths and path not in self.paths):
+        if not {name, "*"} & {self.shown_by, *self.properties} or (
+            self.paths and path not in self.paths
+        ):
             return False
         summary = case.summary()
         return all(summary[feature] in values for feature, values in self.where.items())
@@ -65,35 +66,56 @@ class Deviation:
         )
 
 
+KINDS = {"where": dict, "witness": dict, "paths": list, "properties": list}
+"""What the values of a deviation's keys are; of all other keys, strings."""
+
+
 def load(file: File = FILE) -> tuple[Deviation, ...]:
     """Every registered deviation; Unusable, naming the entry, if the file cannot be read."""
     try:
-        entries = tomllib.loads(file.read_text(encoding="utf-8")).get("deviation", [])
+        read = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise Unusable(f"{file} cannot be read: {error}") from None
-    known = {f.name for f in fields(Deviation)}
-    seen = set()
+    entries = read.pop("deviation", [])
+    if read or not isinstance(entries, list):
+        wrong = next(iter(read), "deviation")
+        raise Unusable(f"{file}: {wrong} is not [[deviation]], and no other table is known")
+    found = {}
     for number, entry in enumerate(entries, 1):
-        name = entry.get("id", f"number {number}") if isinstance(entry, dict) else f"number {number}"
+        name = (
+            entry.get("id", f"number {number}") if isinstance(entry, dict) else f"number {number}"
+        )
         try:
-            if unknown := set(entry) - known:
-                raise ValueError(f"unknown key {sorted(unknown)[0]}")
-            deviation = Deviation(
-                **{k: tuple(v) if k in ("properties", "paths") else v for k, v in entry.items()}
-            )
-            summary = deviation.case().summary()
-            if unknown := set(deviation.where) - set(summary):
-                raise ValueError(f"unknown feature {sorted(unknown)[0]} in where")
-            _ = deviation.applies
-            if name in seen:
+            if name in found:
                 raise ValueError("the id stands twice")
-        except (TypeError, ValueError, AttributeError, InvalidSpecifier) as error:
+            found[name] = _deviation(entry)
+        except (TypeError, ValueError) as error:
             raise Unusable(f"{file}: deviation {name}: {error}") from None
-        seen.add(name)
-    return tuple(
-        Deviation(**{k: tuple(v) if k in ("properties", "paths") else v for k, v in e.items()})
-        for e in entries
-    )
+    return tuple(found.values())
+
+
+def _deviation(entry) -> Deviation:
+    """The deviation of one entry; TypeError or ValueError if it is none."""
+    if not isinstance(entry, dict):
+        raise ValueError("it is no table")
+    if unknown := set(entry) - {f.name for f in fields(Deviation)}:
+        raise ValueError(f"unknown key {sorted(unknown)[0]}")
+    for key, value in entry.items():
+        if not isinstance(value, KINDS.get(key, str)):
+            raise ValueError(f"{key} is no {KINDS.get(key, str).__name__}")
+    lists = {key: tuple(value) for key, value in entry.items() if KINDS.get(key) is list}
+    deviation = Deviation(**{**entry, **lists})
+    try:
+        summary = deviation.case().summary()
+    except (TypeError, ValueError, LookupError, AttributeError) as error:
+        raise ValueError(f"its witness is no case: {error}") from None
+    for feature, values in deviation.where.items():
+        if feature not in summary:
+            raise ValueError(f"unknown feature {feature} in where")
+        if not isinstance(values, list):
+            raise ValueError(f"{feature} in where is no list")
+    _ = deviation.applies
+    return deviation
 
 
 @functools.cache

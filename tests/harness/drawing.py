@@ -58,7 +58,7 @@ NEVER_MASKED = {"mask": (None,)}
 
 @dataclass(frozen=True)
 class Plan:
-    """A case without its values. `mask` is the kind of mask, `initial_state` whether there is one."""
+    """A case without its values. `mask` is its kind, `initial_state` whether there is one."""
 
     batch: int
     time: int
@@ -176,7 +176,6 @@ def _pool(choices: tuple, size: int, seed: int) -> tuple[Plan, ...]:
         generator.shuffle(column)
         columns[name] = column
 
-
     def nth(i):
         def choose(name, values):
             return generator.choice(values) if values is LARGE.get(name) else columns[name][i]
@@ -215,7 +214,6 @@ def cases(
         return _kept_exact(plan.case(seed, values))
     scale = draw(st.sampled_from((1.0, 0.1, 6.0)))
     return plan.case(seed, _floats(scale, draw(st.sampled_from((1.0, 0.3, 3.0)))))
-
 
 
 _SMALL = Plan(2, 3, 3, 4, "float32", "tanh", True, True, None, False, False, True)

@@ -28,9 +28,14 @@ OPTIONS = {
 """Constructor arguments of SimpleRNN that the suite uses, with their documented defaults."""
 
 CLIP = "clip"
-"""An activation that is given as a function: z to [-1, 1], exact in integers however long it runs."""
+"""An activation given as a function: z to [-1, 1], exact in integers however long it runs."""
 
 CALL_ARGUMENTS = ("initial_state", "mask")
+
+
+def one_line(error: Exception) -> str:
+    """What an exception says, in one line of at most 400 characters."""
+    return " ".join(str(error).split())[:400]
 
 
 class LayerUnderTest:
@@ -42,7 +47,9 @@ class LayerUnderTest:
         try:
             layer = self.make(1)
         except Exception as error:
-            raise Unusable(f"--layer {name}: calling it with units=1 fails: {error}") from None
+            raise Unusable(
+                f"--layer {name}: calling it with units=1 fails: {one_line(error)}"
+            ) from None
         if not isinstance(layer, tf.keras.layers.Layer):
             kind = type(layer).__name__
             raise Unusable(f"--layer {name} is no layer: called with units=1 it gives a {kind}")
@@ -80,10 +87,15 @@ def _load(name: str):
     module_name, colon, attribute = name.partition(":")
     if not (module_name and colon and attribute):
         raise Unusable(f"--layer {name}: expected module:attribute, as in {DEFAULT}")
+    if module_name.split(".")[0] == "tf":
+        attribute = ".".join([*module_name.split(".")[1:], attribute])
+        module_name = "tensorflow"
     try:
         found = importlib.import_module(module_name)
-    except ImportError as error:
-        raise Unusable(f"--layer {name}: no module {module_name} can be imported ({error})") from None
+    except Exception as error:
+        raise Unusable(
+            f"--layer {name}: no module {module_name} can be imported ({one_line(error)})"
+        ) from None
     for part in attribute.split("."):
         if not hasattr(found, part):
             raise Unusable(f"--layer {name}: {module_name} has no attribute {attribute}")

@@ -50,7 +50,8 @@ class Property:
         cases = 0
         largest = 0.0
         lacks = path.lacks | {
-            name for name in drawing.CHOICES
+            name
+            for name in drawing.CHOICES
             if name in (*layer.OPTIONS, *layer.CALL_ARGUMENTS)
             and name not in layer.under_test().features
         }
@@ -127,9 +128,7 @@ def promise(
         prop = Property(body, source, sentence, choices or {}, integers, on, needs, covers, also)
         PROPERTIES[prop.name] = prop
 
-        @pytest.mark.parametrize(
-            "path", [p for p in on if not p.lacks & prop.needs], ids=str
-        )
+        @pytest.mark.parametrize("path", [p for p in on if not p.lacks & prop.needs], ids=str)
         def test(path, record_property):
             record_property("promise", f"{source}: {sentence}")
             if missing := prop.missing(path):

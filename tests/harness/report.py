@@ -42,11 +42,21 @@ class Report:
             told = getattr(error, "context", "")
             outcome.get_result().longrepr = f"{item.nodeid}\n\n  {error}\n{told}"
 
+    def pytest_sessionfinish(self, session, exitstatus):
+        """A run in which nothing was applicable has verified nothing, and is no success."""
+        verdict = self._verdict()
+        if exitstatus == 0 and verdict.not_applicable and not verdict.held:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _verdict(self) -> "Verdict":
+        terminal = self.config.pluginmanager.getplugin("terminalreporter")
+        return Verdict.of(terminal.stats if terminal else {})
+
     def pytest_terminal_summary(self, terminalreporter):
-        verdict = Verdict.of(terminalreporter.stats)
+        verdict = self._verdict()
         for name, reason in sorted(verdict.not_applicable.items()):
             terminalreporter.write_line(f"not applicable: {name} (the layer has no {reason})")
-        if verdict.held or verdict.failed:
+        if verdict.held or verdict.failed or verdict.not_applicable:
             terminalreporter.write_line(verdict.line(time.perf_counter() - self.began))
 
 

@@ -1,0 +1,231 @@
+"""What cannot be used ends a run at once: with one clear line, exit code 4 and no traceback."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.harness import Unusable, deviations
+from tests.harness.layer import LayerUnderTest
+from tests.harness.releases import tf
+
+ROOT = Path(__file__).parents[2]
+USAGE_ERROR = 4
+
+RUNS = """
+import sys
+import pytest
+for arguments in {runs!r}:
+    code = pytest.main(["--collect-only", "-p", "no:cacheprovider", *arguments])
+    print(f"exit code {{int(code)}}", file=sys.stderr, flush=True)
+"""
+"""A program that starts the suite many times and pays for TensorFlow once."""
+
+
+def runs(*many_arguments, root: Path = ROOT, first_on_path: Path) -> list[list[str]]:
+    """What the suite says when it is started with each of these arguments: its lines."""
+    program = RUNS.format(runs=list(many_arguments))
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=root,
+        env={**environment, "PYTHONPATH": str(first_on_path)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+    )
+    found, lines = [], []
+    for line in done.stdout.splitlines():
+        if line.strip():
+            lines.append(line)
+        if line.startswith("exit code"):
+            found.append(lines)
+            lines = []
+    assert len(found) == len(many_arguments), done.stdout
+    return found
+
+
+def assert_one_clear_line(lines: list[str], *words: str) -> None:
+    assert lines[1:] == [f"exit code {USAGE_ERROR}"], "\n".join(lines)
+    assert lines[0].startswith("ERROR: ")
+    for word in words:
+        assert word in lines[0]
+
+
+@pytest.fixture
+def package(tmp_path):
+    """Writes a module into a directory that stands first on the path."""
+
+    def write(name: str, text: str) -> Path:
+        file = tmp_path / "first" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        return tmp_path / "first"
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("tensorflow", "words"),
+    [
+        (
+            "raise ModuleNotFoundError(\"No module named 'tensorflow'\", name='tensorflow')",
+            ["TensorFlow is not installed", "pip install -e '.[tensorflow]'"],
+        ),
+        ("raise ImportError('libcudart.so: not found')", ["cannot be imported", "libcudart.so"]),
+        ("import no_such_dependency", ["cannot be imported", "no_such_dependency"]),
+        ("__version__ = '2.11.0'", ["2.11.0 is too old", "2.12"]),
+    ],
+    ids=["none", "broken", "incomplete", "old"],
+)
+def test_a_tensorflow_that_cannot_be_verified_is_named_in_one_line(package, tensorflow, words):
+    (lines,) = runs([], first_on_path=package("tensorflow.py", tensorflow))
+    assert_one_clear_line(lines, *words)
+
+
+def test_an_unknown_profile_is_named_in_one_line(package):
+    first = package("tensorflow.py", "raise SystemExit('TensorFlow is not needed for that')")
+    (lines,) = runs(["--hypothesis-profile=weekly"], first_on_path=first)
+    assert_one_clear_line(lines, "weekly", "dev", "ci", "nightly")
+
+
+LAYERS = {
+    "nocolon": ["nocolon", "module:attribute"],
+    ":Layer": ["module:attribute"],
+    "mine:": ["module:attribute"],
+    "no_such_module:Layer": ["no module no_such_module"],
+    "no_such.module:Layer": ["no module no_such.module"],
+    ".mine:Layer": [".mine"],
+    "broken_syntax:Layer": ["broken_syntax", "invalid syntax"],
+    "broken_run:Layer": ["broken_run", "first line"],
+    "mine:nothing": ["mine has no attribute nothing"],
+    "mine:number": ["mine:number", "no layer"],
+    "mine:Plain": ["mine:Plain", "no layer"],
+    "mine:Refuses": ["mine:Refuses", "first line"],
+}
+
+MINE = """
+number = 3
+class Plain:
+    def __init__(self, units):
+        pass
+class Refuses:
+    def __init__(self, units):
+        raise ValueError("first line\\nsecond line")
+"""
+
+
+def test_a_layer_that_cannot_be_used_and_a_broken_register_are_named_in_one_line(package, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(ROOT / "reference", copy / "reference")
+    shutil.copytree(ROOT / "tests", copy / "tests")
+    for name in ("conftest.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, copy)
+    (copy / "tests/harness/deviations.toml").write_text("[[deviation]]\nid = 'nameless'\n")
+    package("broken_syntax.py", "def f(:")
+    package("broken_run.py", "raise RuntimeError('first line\\nsecond line')")
+    first = package("mine.py", MINE)
+
+    # The layer is looked at before the register, so the broken register is met by the last run.
+    every = runs(*([f"--layer={name}"] for name in LAYERS), [], root=copy, first_on_path=first)
+    for lines, (name, words) in zip(every, LAYERS.items(), strict=False):
+        assert_one_clear_line(lines, f"--layer {name}", *words)
+    assert_one_clear_line(every[-1], "deviations.toml", "nameless")
+
+
+ENTRY = """
+[[deviation]]
+id = "an-example"
+sentence = "what is documented"
+departs = "what happens"
+shown_by = "test_integers_give_the_recurrence_exactly"
+paths = ["unroll"]
+upstream = "not reported"
+keras = ">=3"
+[deviation.where]
+mask = [true]
+[deviation.witness]
+inputs = [[[1.0], [2.0]]]
+kernel = [[1.0]]
+recurrent_kernel = [[0.0]]
+activation = "linear"
+"""
+
+
+def changed(old: str, new: str) -> str:
+    assert old in ENTRY
+    return ENTRY.replace(old, new)
+
+
+BROKEN = {
+    "not TOML": ("[[deviation]\n", "cannot be read"),
+    "not a list of entries": ("deviation = 3\n", "deviation"),
+    "an entry that is no table": ("deviation = [3]\n", "number 1"),
+    "a misspelled table": (changed("[[deviation]]", "[[deviations]]"), "deviations"),
+    "an unknown key": (changed("upstream =", "upstrem ="), "upstrem"),
+    "a missing key": (changed('upstream = "not reported"\n', ""), "upstream"),
+    "no id": (changed('id = "an-example"\n', ""), "number 1"),
+    "a bad specifier": (changed('">=3"', '"three"'), "three"),
+    "a specifier that is a number": (changed('">=3"', "3"), "keras"),
+    "an unknown feature": (changed("mask = [true]", "masked = [true]"), "masked"),
+    "a value that is no list": (changed("mask = [true]", "mask = true"), "mask"),
+    "paths that are no list": (changed('["unroll"]', '"unroll"'), "paths"),
+    "a witness with an unknown field": (changed("kernel = [[1.0]]", "kernl = [[1.0]]"), "kernl"),
+    "a witness with too few dimensions": (changed("[[[1.0], [2.0]]]", "[1.0]"), "witness"),
+    "a witness of an unknown dtype": (changed('"linear"', '"linear"\ndtype = "float31"'), "31"),
+    "a ragged witness": (changed("[[[1.0], [2.0]]]", "[[[1.0], [2.0, 3.0]]]"), "an-example"),
+    "the same id twice": (ENTRY + ENTRY, "twice"),
+}
+
+
+@pytest.mark.parametrize(("text", "word"), BROKEN.values(), ids=BROKEN.keys())
+def test_a_broken_deviations_file_is_named_in_one_line(tmp_path, text, word):
+    file = tmp_path / "deviations.toml"
+    file.write_text(text)
+    with pytest.raises(Unusable, match=re.escape(str(file))) as caught:
+        deviations.load(file)
+    message = str(caught.value)
+    assert word in message.replace(str(file), "")
+    assert "\n" not in message
+
+
+def test_a_missing_deviations_file_is_named_in_one_line(tmp_path):
+    with pytest.raises(Unusable, match=r"none\.toml cannot be read"):
+        deviations.load(tmp_path / "none.toml")
+
+
+def test_a_sound_deviations_file_is_read(tmp_path):
+    file = tmp_path / "deviations.toml"
+    file.write_text(ENTRY)
+    (deviation,) = deviations.load(file)
+    assert deviation.id == "an-example"
+    assert deviation.case().time == 2
+
+
+class WithoutDirection(tf.keras.layers.SimpleRNN):
+    def __init__(self, units, go_backwards=None, **options):
+        if go_backwards is not None:
+            raise TypeError("there is no go_backwards")
+        super().__init__(units, **options)
+
+
+class WithoutMask(tf.keras.layers.SimpleRNN):
+    def call(self, sequence, initial_state=None, training=None):
+        return super().call(sequence, initial_state=initial_state, training=training)
+
+
+def features(name: str) -> frozenset[str]:
+    return LayerUnderTest(name).features
+
+
+def test_a_layer_that_lacks_an_option_or_an_argument_has_no_such_feature():
+    every = features("tf.keras.layers:SimpleRNN")
+    assert {"go_backwards", "unroll", "mask", "initial_state", "cell"} <= every
+    assert features(f"{__name__}:WithoutDirection") == every - {"go_backwards"}
+    assert features(f"{__name__}:WithoutMask") == every - {"mask"}
