@@ -118,7 +118,7 @@ def _mask(kind: str, seed: int, batch: int, time: int) -> np.ndarray:
     return np.abs(step - first) > 1
 
 
-def _integers(largest: int, dense: bool) -> Callable:
+def integers_up_to(largest: int, dense: bool) -> Callable:
     """Integers up to `largest` in magnitude; not dense: one in each column of U, so that
     |h U| <= largest |h| and a linear layer stays exact for long."""
 
@@ -134,7 +134,7 @@ def _integers(largest: int, dense: bool) -> Callable:
     return values
 
 
-def _floats(scale: float, gain: float) -> Callable:
+def floats(scale: float, gain: float) -> Callable:
     """Uniform numbers: inputs and biases up to `scale`, each kernel with rows of norm `gain`."""
 
     def values(plan: Plan, name: str, seed: int, shape: tuple) -> np.ndarray:
@@ -144,7 +144,7 @@ def _floats(scale: float, gain: float) -> Callable:
     return values
 
 
-def _kept_exact(case: Case) -> Case:
+def kept_exact(case: Case) -> Case:
     """The case, cut short before the first step at which a sum is no longer exact in its dtype."""
     if case.activation == CLIP or case.batch == 0:
         return case
@@ -167,7 +167,7 @@ def _kept_exact(case: Case) -> Case:
 
 
 @functools.lru_cache(maxsize=256)
-def _pool(choices: tuple, size: int, seed: int) -> tuple[Plan, ...]:
+def pool(choices: tuple, size: int, seed: int) -> tuple[Plan, ...]:
     """Plans in which each choice of each option stands equally often, in random company."""
     generator = random.Random(seed)
     columns = {}
@@ -207,13 +207,13 @@ def cases(
     if plans is None:
         plan = _plan(lambda _, values: draw(st.sampled_from(values)), allowed)
     else:
-        plan = draw(st.sampled_from(_pool(tuple(allowed.items()), plans, pool_seed)))
+        plan = draw(st.sampled_from(pool(tuple(allowed.items()), plans, pool_seed)))
     seed = draw(st.integers(0, 9999))
     if integers:
-        values = _integers(draw(st.sampled_from((1, 2, 3))), draw(st.booleans()))
-        return _kept_exact(plan.case(seed, values))
+        values = integers_up_to(draw(st.sampled_from((1, 2, 3))), draw(st.booleans()))
+        return kept_exact(plan.case(seed, values))
     scale = draw(st.sampled_from((1.0, 0.1, 6.0)))
-    return plan.case(seed, _floats(scale, draw(st.sampled_from((1.0, 0.3, 3.0)))))
+    return plan.case(seed, floats(scale, draw(st.sampled_from((1.0, 0.3, 3.0)))))
 
 
 _SMALL = Plan(2, 3, 3, 4, "float32", "tanh", True, True, None, False, False, True)
@@ -225,7 +225,7 @@ def _corner(values: Callable, **changes) -> Case:
 
 def corners(integers: bool) -> dict[str, Case]:
     """The cases that every run tries, by the class of bug that each is there for."""
-    dense = _integers(2, dense=True)
+    dense = integers_up_to(2, dense=True)
     if integers:
         return {
             "right only up to 16 units": _corner(dense, units=33, activation=CLIP),
@@ -238,13 +238,13 @@ def corners(integers: bool) -> dict[str, Case]:
                 dense, mask="leading", activation=CLIP, go_backwards=True, time=6
             ),
         }
-    unit = _floats(1.0, 1.0)
+    unit = floats(1.0, 1.0)
     small = _corner(unit, features=4)
     return {
-        "an activation that saturates": _corner(_floats(30.0, 1.0)),
-        "a kernel beyond the range of its activation": _corner(_floats(1e30, 1.0)),
-        "subnormal numbers": _corner(_floats(1e-39, 1.0), activation="linear"),
-        "a bound that chaos breaks": _corner(_floats(1.0, 4.0), time=40, batch=1),
+        "an activation that saturates": _corner(floats(30.0, 1.0)),
+        "a kernel beyond the range of its activation": _corner(floats(1e30, 1.0)),
+        "subnormal numbers": _corner(floats(1e-39, 1.0), activation="linear"),
+        "a bound that chaos breaks": _corner(floats(1.0, 4.0), time=40, batch=1),
         "cancellation": replace(
             small,
             initial_state=small.inputs[:, 0],
@@ -268,7 +268,7 @@ def covering(
         plan = _plan(
             lambda name, given, fixed=fixed: fixed.get(name, generator.choice(given)), allowed
         )
-        found[" ".join(map(str, values))] = plan.case(1, _floats(3.0, 1.0))
+        found[" ".join(map(str, values))] = plan.case(1, floats(3.0, 1.0))
     return found
 
 

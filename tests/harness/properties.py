@@ -4,6 +4,7 @@ import importlib
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import example, given, settings, target
 from hypothesis.errors import Unsatisfiable
@@ -13,7 +14,8 @@ from tests.harness import deviations, drawing, layer, paths
 from tests.harness.cases import Case
 from tests.harness.compare import Mismatch, ledger
 
-EXAMPLES_PER_PLAN = 4  # how often a path that traces uses each plan
+EXAMPLES_PER_PLAN = 4  # how often a path that traces uses each plan, at least
+PLANS = 6, 48  # the fewest and the most; more would only fill the memory with traces
 
 PROPERTIES: dict[str, "Property"] = {}
 """Every property that has been imported, by name."""
@@ -56,7 +58,7 @@ class Property:
             and name not in layer.under_test().features
         }
         profile = settings()
-        plans = max(6, profile.max_examples // EXAMPLES_PER_PLAN) if path.traced else None
+        plans = int(np.clip(profile.max_examples // EXAMPLES_PER_PLAN, *PLANS))
 
         def excused(case: Case) -> bool:
             return any(d.excuses(self.name, path.name, case) for d in deviations.active())
@@ -74,7 +76,7 @@ class Property:
                 target(ledger.largest, label="error/bound")
             largest = max(largest, ledger.largest)
 
-        strategy = drawing.cases(self.choices, lacks, self.integers, plans)
+        strategy = drawing.cases(self.choices, lacks, self.integers, plans if path.traced else None)
         verify.__name__ = verify.__qualname__ = self.name
         test = given(case=strategy.filter(lambda case: not excused(case)), **self.also)(verify)
         if not self.also:

@@ -90,10 +90,12 @@ class Transposed(Wrong):
 @fault(
     "the lesson's sentence: h = x_i W_xh + h W_hh + b at each step, with the activation applied to "
     "the last value only",
-    "integers_give_the_recurrence_exactly",
-    "each_step_is_within_rounding_of_the_recurrence",
     "each_documented_activation_is_the_one_that_is_named",
     "with_sequences_and_state_it_gives_every_output_and_the_last_state",
+    "integers_give_the_recurrence_exactly",
+    "each_step_is_within_rounding_of_the_recurrence",
+    "the_last_element_of_the_sequence_is_the_final_state",
+    "the_final_state_is_the_one_after_the_last_unmasked_step",
 )
 class ActivationOfTheLastValueOnly(Wrong):
     def bend_cell(self, right, inputs, states):
@@ -106,6 +108,8 @@ class ActivationOfTheLastValueOnly(Wrong):
 
 @fault(
     "outputs are off by one unit in the last place",
+    "each_documented_activation_is_the_one_that_is_named",
+    "permuting_the_units_permutes_the_results",
     "integers_give_the_recurrence_exactly",
 )
 class OffByOneRounding(Wrong):
@@ -176,12 +180,14 @@ class WrongResult(Wrong):
 
 @fault(
     "the state returned is one step late",
+    "with_sequences_and_state_it_gives_every_output_and_the_last_state",
+    "without_sequences_zero_output_for_mask_is_not_used",
     "integers_give_the_recurrence_exactly",
+    "unrolled_and_cell_by_cell_give_what_the_loop_gives",
+    "each_combination_returns_its_part_of_the_whole",
     "the_last_element_of_the_sequence_is_the_final_state",
     "the_final_state_is_the_one_after_the_last_unmasked_step",
     "a_run_split_anywhere_continues_from_the_state_handed_over",
-    "each_combination_returns_its_part_of_the_whole",
-    "with_sequences_and_state_it_gives_every_output_and_the_last_state",
 )
 class StateOneStepLate(WrongResult):
     def bend_result(self, outputs, state, inputs, mask):
@@ -190,12 +196,12 @@ class StateOneStepLate(WrongResult):
 
 @fault(
     "right only up to 16 units",
+    "each_documented_activation_is_the_one_that_is_named",
+    "permuting_the_units_permutes_the_results",
     "integers_give_the_recurrence_exactly",
     "each_step_is_within_rounding_of_the_recurrence",
-    "permuting_the_units_permutes_the_results",
+    "unrolled_and_cell_by_cell_give_what_the_loop_gives",
     "the_last_element_of_the_sequence_is_the_final_state",
-    "the_final_state_is_the_one_after_the_last_unmasked_step",
-    "each_combination_returns_its_part_of_the_whole",
 )
 class UpTo16Units(WrongResult):
     def bend_result(self, outputs, state, inputs, mask):
@@ -206,15 +212,17 @@ class UpTo16Units(WrongResult):
 @fault("NaN in a later step leaks into the first", "what_comes_later_changes_nothing_before")
 class LaterStepsLeak(WrongResult):
     def bend_result(self, outputs, state, inputs, mask):
+        if mask is not None:
+            return outputs, state
         return (outputs + 0 * tf.reduce_sum(inputs, axis=(1, 2))[:, None, None]), state
 
 
 @fault("NaN in one row leaks into the others", "batch_rows_do_not_meet")
 class RowsMeet(WrongResult):
     def bend_result(self, outputs, state, inputs, mask):
-        bad = tf.reduce_any(~tf.math.is_finite(inputs))
-        nothing = tf.cast(tf.where(bad, np.nan, 0.0), state.dtype)
-        return outputs + nothing, state
+        bad = tf.reduce_any(~tf.math.is_finite(inputs), axis=(1, 2))
+        leak = tf.reduce_any(bad) & ~bad
+        return outputs, state + tf.cast(tf.where(leak, np.nan, 0.0), state.dtype)[:, None]
 
 
 @fault("a masked step with NaN reaches the state", "what_stands_in_a_masked_step_changes_nothing")
@@ -235,20 +243,36 @@ class WiderGlorot(SimpleRNN):
         super().__init__(units, kernel_initializer=kernel_initializer, **options)
 
 
-@fault("the recurrent kernel is normal, not orthogonal", "the_recurrent_kernel_is_orthogonal")
+@fault(
+    "the recurrent kernel is normal, not orthogonal",
+    "simple_rnn_of_four_units_gives_one_output_a_row",
+    "the_recurrent_kernel_is_orthogonal",
+)
 class NormalRecurrentKernel(SimpleRNN):
     def __init__(self, units, recurrent_initializer="random_normal", **options):
         super().__init__(units, recurrent_initializer=recurrent_initializer, **options)
 
 
-@fault("the bias is not zero", "the_bias_is_zero")
+@fault(
+    "the bias is not zero",
+    "simple_rnn_of_four_units_gives_one_output_a_row",
+    "the_bias_is_zero",
+)
 class BiasOfOnes(SimpleRNN):
     def __init__(self, units, bias_initializer="ones", **options):
         super().__init__(units, bias_initializer=bias_initializer, **options)
 
 
 @fault(
-    "an initial state that is not given is taken for ones", "without_an_initial_state_it_is_zero"
+    "an initial state that is not given is taken for ones",
+    "each_documented_activation_is_the_one_that_is_named",
+    "going_backwards_is_going_forwards_over_the_reversed_sequence",
+    "with_sequences_and_state_it_gives_every_output_and_the_last_state",
+    "integers_give_the_recurrence_exactly",
+    "each_step_is_within_rounding_of_the_recurrence",
+    "unrolled_and_cell_by_cell_give_what_the_loop_gives",
+    "the_final_state_is_the_one_after_the_last_unmasked_step",
+    "without_an_initial_state_it_is_zero",
 )
 class InitialOnes(Wrong):
     def bend(self, right, inputs, mask, initial_state):
@@ -256,3 +280,55 @@ class InitialOnes(Wrong):
             ones = tf.ones((tf.shape(inputs)[0], self.units), inputs.dtype)
             return right(inputs, initial_state=[ones])
         return right(inputs)
+
+
+@fault(
+    "unrolled, the outputs are off by one unit in the last place",
+    "unrolled_and_cell_by_cell_give_what_the_loop_gives",
+)
+class UnrolledOffByOne(WrongResult):
+    def bend_result(self, outputs, state, inputs, mask):
+        if self.unroll and outputs.dtype == tf.float32:
+            outputs = outputs * tf.constant(1 + 2.0**-23)
+        return outputs, state
+
+
+@fault("the symbolic output has one unit too many", "symbolic_shapes_are_those_of_the_results")
+class WrongSymbolicShape(Wrong):
+    def compute_output_shape(self, sequences_shape, initial_state_shape=None):
+        return (*sequences_shape[:-1], self.units + 1)
+
+    def bend(self, right, inputs, mask, initial_state):
+        result = right(inputs)
+        if tf.executing_eagerly():
+            return result
+        return tf.nest.map_structure(lambda part: tf.concat([part, part], axis=-1), result)
+
+
+@fault(
+    "get_weights gives the recurrent kernel first",
+    "weights_are_kernel_recurrent_kernel_and_bias_in_that_order",
+    "the_kernel_is_within_the_glorot_limit",
+    "the_recurrent_kernel_is_orthogonal",
+    "simple_rnn_of_four_units_gives_one_output_a_row",
+    "with_sequences_and_state_it_gives_every_output_and_the_last_state",
+)
+class RecurrentKernelFirst(SimpleRNN):
+    def get_weights(self):
+        kernel, recurrent_kernel, *bias = super().get_weights()
+        return [recurrent_kernel, kernel, *bias]
+
+
+@fault(
+    "a mask without a masked step masks the last",
+    "a_mask_of_true_entries_masks_nothing",
+    "each_documented_activation_is_the_one_that_is_named",
+    "going_backwards_is_going_forwards_over_the_reversed_sequence",
+    "without_sequences_zero_output_for_mask_is_not_used",
+)
+class MaskOfTrueMasks(Wrong):
+    def bend(self, right, inputs, mask, initial_state):
+        if mask is None or inputs.shape[1] is None or inputs.shape[1] < 2:
+            return right(inputs)
+        last = tf.range(tf.shape(mask)[1]) == tf.shape(mask)[1] - 1
+        return right(inputs, mask=mask & ~(last[None] & tf.reduce_all(mask)))

@@ -1,0 +1,381 @@
+"""Drawing: the cases reach their corners, integers stay exact, and what fails becomes small.
+
+In the manner of Hypothesis's own tests/quality: a generator is tested by what it generates.
+"""
+
+import dataclasses
+import functools
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, find, given, settings
+
+from reference.rounding import FORMATS
+from tests.harness import drawing, layer
+from tests.harness.cases import Case, noise, replace
+from tests.harness.layer import CLIP
+
+NAMES = {"Case": Case, "np": np, "noise": noise}
+DRAWS = 600
+REPRODUCIBLE = {
+    "database": None,
+    "deadline": None,
+    "derandomize": True,
+    "suppress_health_check": list(HealthCheck),
+}
+
+
+@functools.cache
+def drawn(kind="floats", count=DRAWS):
+    """That many cases of a strategy, the same ones in every run."""
+    found = []
+    strategy = {
+        "floats": drawing.cases({}),
+        "integers": drawing.cases(drawing.EXACT, integers=True),
+        "masked integers": drawing.cases({**drawing.EXACT, **drawing.ALWAYS_MASKED}, integers=True),
+    }[kind]
+
+    @settings(max_examples=count, phases=[Phase.generate], **REPRODUCIBLE)
+    @given(strategy)
+    def collect(case):
+        found.append(case)
+
+    collect()
+    return found
+
+
+def simplest(condition, **changes):
+    """What a failure of that condition would be reported as."""
+    finding = settings(max_examples=2000, **REPRODUCIBLE)
+    return find(drawing.cases(changes), condition, settings=finding)
+
+
+def has_rows(case):
+    return case.mask is not None and case.mask.size > 0
+
+
+# ----------------------------------------------------------------------------- corners are reached
+
+CORNERS = {
+    "no row": lambda c: c.batch == 0,
+    "one row": lambda c: c.batch == 1,
+    "more than 16 rows": lambda c: c.batch > 16,
+    "one step": lambda c: c.time == 1,
+    "more than 32 steps": lambda c: c.time > 32,
+    "one unit": lambda c: c.units == 1,
+    "more than 16 units": lambda c: c.units > 16,
+    "more than 128 units": lambda c: c.units > 128,
+    "one feature": lambda c: c.features == 1,
+    "more than 16 features": lambda c: c.features > 16,
+    "features equal to units": lambda c: c.features == c.units > 1,
+    "batch equal to time": lambda c: c.batch == c.time > 1,
+    "no mask": lambda c: c.mask is None,
+    "a mask": lambda c: c.mask is not None,
+    "a row without an unmasked step": lambda c: has_rows(c) and not c.mask.any(1).all(),
+    "a row without one, beside a row with one": lambda c: (
+        has_rows(c) and c.mask.any() and not c.mask.any(1).all()
+    ),
+    "a mask that masks nothing": lambda c: has_rows(c) and c.mask.all(),
+    "a mask that masks everything": lambda c: has_rows(c) and not c.mask.any(),
+    "a masked step between unmasked ones": lambda c: (
+        has_rows(c) and (c.mask[:, :-2] & ~c.mask[:, 1:-1] & c.mask[:, 2:]).any()
+    ),
+    "the first step masked and the last not": lambda c: (
+        has_rows(c) and (~c.mask[:, 0] & c.mask[:, -1]).any()
+    ),
+    "the last step masked and the first not": lambda c: (
+        has_rows(c) and (c.mask[:, 0] & ~c.mask[:, -1]).any()
+    ),
+    "rows masked differently": lambda c: has_rows(c) and (c.mask != c.mask[0]).any(),
+    "an initial state and a mask": lambda c: c.initial_state is not None and has_rows(c),
+    "an initial state that is not zero": lambda c: (
+        c.initial_state is not None and c.initial_state.any()
+    ),
+    "no initial state": lambda c: c.initial_state is None,
+    "no bias": lambda c: c.bias is None,
+    "a bias that is not zero": lambda c: c.bias is not None and c.bias.any(),
+    "backwards with a mask": lambda c: c.go_backwards and has_rows(c),
+    "zeros for the output with a mask": lambda c: c.zero_output_for_mask and has_rows(c),
+    "options left out": lambda c: not c.options,
+    "every option given": lambda c: {"activation", "use_bias", "dtype"} <= c.options.keys(),
+    "a default given by name": lambda c: c.options.get("activation") == "tanh",
+    **{d: lambda c, d=d: c.dtype == d for d in FORMATS},
+    **{f"activation {a}": lambda c, a=a: c.activation == a for a in drawing.CHOICES["activation"]},
+}
+
+
+@pytest.mark.parametrize("corner", CORNERS)
+def test_a_few_hundred_cases_reach(corner):
+    # Two at least: one that is reached once is one that the next change of Hypothesis misses.
+    assert sum(bool(CORNERS[corner](case)) for case in drawn()) >= 2
+
+
+@pytest.mark.parametrize("corner", sorted(CORNERS.keys() & {"one row", "one step", "a mask"}))
+def test_integers_reach_as_well(corner):
+    assert any(CORNERS[corner](case) for case in drawn("integers"))
+
+
+def test_every_kind_of_mask_is_drawn():
+    # From the plans, since a short mask may be of several kinds.
+    plans = drawing.pool(tuple(drawing.CHOICES.items()), 60, 0)
+    assert {plan.mask for plan in plans} == set(drawing.CHOICES["mask"])
+
+
+@pytest.mark.parametrize("size", [12, 24, 60])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_pool_of_plans_holds_every_choice_about_equally_often(size, seed):
+    plans = drawing.pool(tuple(drawing.CHOICES.items()), size, seed)
+    assert len(plans) == size
+    for name, choices in drawing.CHOICES.items():
+        if name in ("large", *drawing.LARGE):
+            continue  # the first is no part of a plan, and it overwrites one of the others
+        counts = [sum(getattr(plan, name) == choice for plan in plans) for choice in choices]
+        assert max(counts) - min(counts) <= 1
+        assert min(counts) >= 1
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_pool_of_plans_holds_large_sizes_of_every_kind(seed):
+    plans = drawing.pool(tuple(drawing.CHOICES.items()), 60, seed)
+    for name, sizes in drawing.LARGE.items():
+        assert sum(getattr(plan, name) in sizes for plan in plans) == 6
+
+
+def test_what_a_layer_lacks_is_not_drawn():
+    lacks = {"mask", "initial_state", "go_backwards", "use_bias"}
+
+    @settings(max_examples=50, phases=[Phase.generate], **REPRODUCIBLE)
+    @given(drawing.cases({}, lacks))
+    def check(case):
+        assert case.mask is None
+        assert case.initial_state is None
+        assert case.bias is not None
+        assert not case.go_backwards
+
+    check()
+
+
+def test_choices_are_replaced_by_what_a_property_asks_for():
+    @settings(max_examples=50, phases=[Phase.generate], **REPRODUCIBLE)
+    @given(drawing.cases({"batch": (3,), "large": (None,), "dtype": ("float64",)}, plans=12))
+    def check(case):
+        assert (case.batch, case.dtype) == (3, "float64")
+
+    check()
+
+
+# ------------------------------------------------------------------------------------------ values
+
+
+def whole(array):
+    return np.array([int(v) for v in np.ravel(array)], object).reshape(np.shape(array))
+
+
+def largest_sum(case):
+    """The largest |x||W| + |h||U| + |b| of any unmasked step, in integers of any length."""
+    x, W, U = whole(case.inputs), whole(case.kernel), whole(case.recurrent_kernel)
+    b = whole(np.zeros(case.units)) if case.bias is None else whole(case.bias)
+    start = np.zeros((case.batch, case.units))
+    h = whole(start if case.initial_state is None else case.initial_state)
+    steps = range(case.time)
+    largest = 0
+    for t in reversed(steps) if case.go_backwards else steps:
+        size = abs(x[:, t]).dot(abs(W)) + abs(h).dot(abs(U)) + abs(b)
+        z = x[:, t].dot(W) + h.dot(U) + b
+        if case.activation == "relu":
+            z = np.maximum(z, 0)
+        elif case.activation == CLIP:
+            z = np.clip(z, -1, 1)
+        live = np.ones(case.batch, bool) if case.mask is None else case.mask[:, t]
+        largest = max([largest, *size[live].ravel()])
+        h = np.where(live[:, None], z, h)
+    return largest
+
+
+@pytest.mark.parametrize("kind", ["integers", "masked integers"])
+def test_no_sum_of_an_integer_case_is_too_large_to_be_exact(kind):
+    for case in drawn(kind, 300):
+        assert largest_sum(case) < FORMATS[case.dtype].integers
+        assert largest_sum(replace(case, mask=None)) < FORMATS[case.dtype].integers
+
+
+def test_no_sum_is_inexact_because_a_mask_took_out_what_cancelled_it():
+    # Unmasked the states are 1, 2 - 2 = 0, 1, 0, ...; masked they double from step to step.
+    case = Case(
+        inputs=np.array([[1.0, -2.0] * 30])[:, :, None],
+        kernel=np.array([[1.0]]),
+        recurrent_kernel=np.array([[2.0]]),
+        mask=np.array([[True, False] * 30]),
+        activation="linear",
+        dtype="float16",
+    )
+    assert largest_sum(drawing.kept_exact(case)) < FORMATS["float16"].integers
+
+
+def test_integer_cases_hold_integers_of_their_dtype():
+    for case in drawn("integers"):
+        for array in (case.inputs, *case.weights, case.initial_state):
+            if array is not None:
+                assert np.array_equal(array, np.rint(array))
+
+
+def test_integer_cases_that_were_cut_short_are_few():
+    # Or most cases of the sharpest test would have one step.
+    lengths = [case.time for case in drawn("integers")]
+    assert np.mean([n == 1 for n in lengths]) < 0.35
+    assert max(lengths) > 32
+
+
+def test_values_are_numbers_of_the_dtype():
+    for case in drawn():
+        for array in (case.inputs, *case.weights, case.initial_state):
+            if array is not None:
+                assert np.array_equal(array, FORMATS[case.dtype].round(array))
+
+
+@pytest.mark.parametrize("kind", ["floats", "integers"])
+def test_weights_have_no_symmetry(kind):
+    # Under a symmetric or constant matrix, or one with equal columns, a transposed or a permuted
+    # one is right; small integers of few units may come out so, most must not.
+    several = [case for case in drawn(kind) if case.units > 2]
+    U = [np.asarray(case.recurrent_kernel) for case in several]
+    assert np.mean([np.array_equal(u, u.T) for u in U]) < 0.1
+    assert np.mean([len(np.unique(u)) == 1 for u in U]) < 0.1
+    assert np.mean([np.array_equal(u, u[:, ::-1]) for u in U]) < 0.1
+    W = [np.asarray(c.kernel) for c in several if c.features == c.units]
+    assert W
+    assert np.mean([np.array_equal(w, w.T) for w in W]) < 0.1
+
+
+def test_kernel_and_recurrent_kernel_and_inputs_and_state_differ():
+    for case in drawn():
+        arrays = [case.inputs, case.kernel, case.recurrent_kernel, case.initial_state]
+        heads = [np.ravel(a)[:4].tolist() for a in arrays if a is not None and a.size >= 4]
+        assert len({tuple(head) for head in heads}) == len(heads)
+
+
+def test_noise_keeps_its_elements_when_the_sizes_shrink():
+    for big, small in (((9, 7, 5), (2, 3, 1)), ((40, 130), (40, 1)), ((300,), (299,))):
+        corner = tuple(slice(n) for n in small)
+        assert np.array_equal(noise(7, big)[corner], noise(7, small))
+
+
+def test_noise_is_uniform_from_zero_to_one_and_differs_by_seed_and_axis():
+    # Means of 10^5 uniform numbers spread by 1/sqrt(12 * 10^5) = 0.0009; six of that allowed.
+    sample = noise(3, (250, 400))
+    assert 0 <= sample.min() < 1e-3
+    assert 1 - 1e-3 < sample.max() < 1
+    assert abs(sample.mean() - 0.5) < 0.0055
+    assert len(np.unique(sample)) == sample.size
+    assert not np.array_equal(noise(3, (4, 4)), noise(4, (4, 4)))
+    assert not np.array_equal(noise(3, (4, 4)), noise(3, (4, 4)).T)
+    # Neighbours are uncorrelated: a correlation of 10^5 pairs spreads by 0.0032.
+    for a, b in ((sample[1:], sample[:-1]), (sample[:, 1:], sample[:, :-1])):
+        assert abs(np.corrcoef(a.ravel(), b.ravel())[0, 1]) < 0.02
+
+
+def test_noise_of_neighbouring_streams_is_not_correlated():
+    # Seeds of the arrays of one case are neighbours; see above for the limit.
+    streams = [noise(8 + stream, (250, 400)).ravel() for stream in range(4)]
+    others = np.corrcoef(streams)[~np.eye(4, dtype=bool)]
+    assert np.abs(others).max() < 0.02
+
+
+# -------------------------------------------------------------------------- what a case prints as
+
+
+def same(a, b):
+    """Equal in every field, arrays element by element."""
+    pairs = [(getattr(a, f.name), getattr(b, f.name)) for f in dataclasses.fields(Case)]
+    return all(
+        (x is None) == (y is None) and np.array_equal(x, y) if isinstance(x, np.ndarray) else x == y
+        for x, y in pairs
+    )
+
+
+@pytest.mark.parametrize("kind", ["floats", "integers", "masked integers"])
+def test_a_case_prints_as_the_expression_that_makes_it(kind):
+    for case in drawn(kind, DRAWS if kind == "floats" else 300)[::3]:
+        again = eval(repr(case), NAMES)
+        assert same(again, case)
+
+
+def test_the_named_corners_print_as_the_expressions_that_make_them():
+    for integers in (True, False):
+        for case in drawing.corners(integers).values():
+            assert same(eval(repr(case), NAMES), case)
+
+
+def test_numbers_that_are_no_numbers_print_as_well():
+    inputs = np.array([[[np.inf], [-np.inf], [np.nan]]])
+    case = Case(inputs, np.ones((1, 1)), np.ones((1, 1)))
+    again = eval(repr(case), NAMES)
+    assert np.array_equal(again.inputs, inputs, equal_nan=True)
+
+
+def test_a_large_case_prints_small():
+    # A line that one can read: the weights of 130 units have 17,000 numbers.
+    large = [case for case in drawn() if case.units > 128 or case.features > 128]
+    assert large
+    assert max(len(repr(case)) for case in large) < 8000
+
+
+def test_a_case_that_is_changed_does_not_print_as_the_formula_that_it_was():
+    case = next(c for c in drawn() if c.inputs.size > 240 and c.batch > 1)
+    for inputs in (case.inputs[:, ::-1], -case.inputs, case.inputs[:1], case.inputs.copy() * 0):
+        changed = replace(case, inputs=inputs, mask=None, initial_state=None)
+        assert same(eval(repr(changed), NAMES), changed)
+
+
+def test_what_is_written_into_an_array_is_what_is_printed():
+    case = next(c for c in drawn() if c.inputs.size > 240)
+    inputs = case.inputs.copy()
+    inputs[0, 0, 0] = 0.5
+    changed = replace(case, inputs=inputs)
+    assert eval(repr(changed), NAMES).inputs[0, 0, 0] == 0.5
+
+
+# ------------------------------------------------------------------------------ minimal examples
+
+
+def test_the_simplest_case_of_all_is_the_smallest_with_defaults_only():
+    case = simplest(lambda case: True)
+    assert case.inputs.shape == (1, 1, 1)
+    assert case.units == 1
+    assert (case.mask, case.initial_state, case.options) == (None, None, {})
+
+
+def test_the_simplest_case_with_a_mask_and_backwards_is_small():
+    case = simplest(lambda case: case.mask is not None and case.go_backwards)
+    assert case.inputs.shape == (1, 1, 1)
+    assert case.units == 1
+    assert case.options == {"go_backwards": True}
+
+
+def test_the_simplest_case_that_tells_directions_apart_has_two_steps():
+    def differs(case):
+        if case.batch == 0 or not case.go_backwards:
+            return False
+        forwards = replace(case, go_backwards=False).recurrence.run(case.inputs)[1]
+        return not np.allclose(forwards, case.recurrence.run(case.inputs)[1])
+
+    assert simplest(differs).inputs.shape == (1, 2, 1)
+
+
+def test_the_simplest_case_of_many_units_has_nothing_else_that_is_large():
+    case = simplest(lambda case: case.units > 16)
+    assert case.units == 17
+    assert case.inputs.shape == (1, 1, 1)
+
+
+def test_every_option_of_the_layer_has_choices():
+    # What the suite can set and does not draw is set by the properties' own bodies and paths.
+    elsewhere = {"return_sequences", "return_state", "unroll"}
+    elsewhere |= {name for name in layer.OPTIONS if name.endswith("initializer")}
+    assert layer.OPTIONS.keys() - elsewhere <= drawing.CHOICES.keys()
+
+
+def test_recomputing_the_sums_finds_one_that_is_too_large():
+    # Or the checks above could not fail: 3 * 2^52 is beyond the integers of float64.
+    case = Case(np.array([[[2.0**52]]]), np.array([[3.0]]), np.array([[1.0]]), dtype="float64")
+    assert largest_sum(case) == 3 * 2**52 > FORMATS["float64"].integers
