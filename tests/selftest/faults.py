@@ -332,3 +332,10 @@ class MaskOfTrueMasks(Wrong):
             return right(inputs)
         last = tf.range(tf.shape(mask)[1]) == tf.shape(mask)[1] - 1
         return right(inputs, mask=mask & ~(last[None] & tf.reduce_all(mask)))
+
+
+@fault("features from the 200th on are ignored", "permuting_the_features_changes_nothing")
+class FirstFeaturesOnly(Wrong):
+    def bend(self, right, inputs, mask, initial_state):
+        kept = tf.cast(tf.range(inputs.shape[-1]) < 200, inputs.dtype)
+        return right(inputs * kept)
