@@ -223,9 +223,7 @@ ACTIVATIONS: dict[str, Activation] = {
     ),
     "hard_silu": Activation(
         lambda z: z * np.clip(z / 6 + 0.5, 0, 1),
-        lambda z: np.where(
-            np.abs(z) <= 3, np.maximum(np.abs(2 * z + 3) / 6, _step(z == 3)), _step(z > 0)
-        ),
+        lambda z: np.where(np.abs(z) <= 3, (2 * z + 3) / 6, _step(z > 3)),
         _errors(2, 2, 3, 3),
         extremes=(-3, 3),
         scale=lambda z: z * _step(np.abs(z) < 6),
@@ -272,7 +270,10 @@ ACTIVATIONS: dict[str, Activation] = {
         _errors(1, 1, 1, 1),
     ),
     "hard_shrink": Activation(
-        lambda z: np.where(np.abs(z) > 0.5, z, 0), _one, _EXACT, jump=(0.5, 0.5)
+        lambda z: np.where(np.abs(z) > 0.5, z, 0),
+        lambda z: _step(np.abs(z) >= 0.5),
+        _EXACT,
+        jump=(0.5, 0.5),
     ),
     "tanh_shrink": Activation(
         lambda z: z - np.tanh(z), lambda z: np.tanh(z) ** 2, _errors(2, 2, 6, 6), scale=lambda z: z

@@ -66,7 +66,8 @@ class Format:
 
     def ulp(self, value: Array) -> Array:
         """The spacing of the format at |value|, as float64."""
-        exponent = np.frexp(np.abs(value).astype(np.float64))[1] - 1
+        value = np.abs(value).astype(np.float64)
+        exponent = np.where(value == 0, self.smallest_exponent, np.frexp(value)[1] - 1)
         return np.ldexp(1.0, np.maximum(exponent, self.smallest_exponent) - self.precision + 1)
 
     def round(self, values: Array) -> Array:

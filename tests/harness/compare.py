@@ -36,8 +36,7 @@ ledger = Ledger()
 def assert_same(what: str, got, expected) -> None:
     """Equal in every bit but the sign of zero; NaN is equal to NaN."""
     got, expected = np.asarray(got, np.float64), np.asarray(expected, np.float64)
-    if got.shape != expected.shape:
-        raise Mismatch(f"{what}: expected shape {expected.shape}, got {got.shape}")
+    _assert_shape(what, got, expected.shape)
     wrong = ~((got == expected) | (np.isnan(got) & np.isnan(expected)))
     if wrong.any():
         raise Mismatch(f"{what}{_where(wrong)}: {_pair(got, expected, wrong)} (exact)")
@@ -49,6 +48,7 @@ def assert_within(what: str, got, expected, bound, dtype: str) -> None:
     Beyond the largest finite number of the dtype, infinity is as good as what the bound allows.
     """
     got, expected, bound = (np.asarray(a) for a in (got, expected, bound))
+    _assert_shape(what, got, expected.shape)
     largest = FORMATS[dtype].largest
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         error = np.abs(got - expected)
@@ -58,11 +58,13 @@ def assert_within(what: str, got, expected, bound, dtype: str) -> None:
         fine = same | overflow | np.isinf(bound) | (error <= bound)
         ratios = np.where(fine & (same | overflow | (bound == 0)), 0, error / bound)
     if not fine.all():
-        at = _worst(np.where(fine, -1, np.where(np.isnan(error), np.inf, error / bound)))
-        times = f", {float(error[at] / bound[at]):.3g} times the bound {float(bound[at]):.3g}"
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            times = np.where(fine, -1, np.where(np.isnan(error), np.inf, error / bound))
+        at = _worst(times)
+        far = f", {float(times[at]):.3g} times the bound {float(bound[at]):.3g}"
         raise Mismatch(
             f"{what}{_where(~fine, at)}: expected {_number(expected[at])}, got {_number(got[at])}"
-            + (times if bound[at] > 0 else " (exact)")
+            + (far if bound[at] > 0 else " (exact)")
         )
     ledger.largest = max(ledger.largest, float(np.max(ratios, initial=0)))
 
@@ -85,7 +87,13 @@ def assert_final_state(run: Run, case: Case) -> None:
     assert_same("state", run.state, _steps(run, case).final_state)
 
 
+def _assert_shape(what: str, got: np.ndarray, shape: tuple) -> None:
+    if got.shape != shape:
+        raise Mismatch(f"{what}: expected shape {shape}, got {got.shape}")
+
+
 def _steps(run: Run, case: Case):
+    _assert_shape("outputs", run.outputs, (case.batch, case.time, case.units))
     recurrence: Recurrence = case.recurrence
     return all_steps(
         recurrence, run.outputs, case.inputs, case.initial_state, case.mask, case.dtype

@@ -149,10 +149,14 @@ def kept_exact(case: Case) -> Case:
     if case.activation == CLIP or case.batch == 0:
         return case
     r = case.recurrence
-    outputs, _ = r.run(case.inputs, case.initial_state, None)
     start = np.zeros((case.batch, case.units))
-    start = start if case.initial_state is None else case.initial_state
-    before = np.concatenate([start[:, None], outputs[:, :-1]], axis=1)
+    start = np.abs(start if case.initial_state is None else case.initial_state)[:, None]
+    before = np.repeat(start, case.time, axis=1)
+    # With the mask and without: a mask may take out the step that would have cancelled another.
+    for mask in (None, case.mask):
+        carrying = dataclasses.replace(r, zero_output_for_mask=False)
+        outputs, _ = carrying.run(case.inputs, case.initial_state, mask)
+        before[:, 1:] = np.maximum(before[:, 1:], np.abs(outputs[:, :-1]))
     with np.errstate(invalid="ignore", over="ignore"):
         size = np.abs(r.in_order(case.inputs)) @ np.abs(r.kernel)
         size = size + np.abs(before) @ np.abs(r.recurrent_kernel)
