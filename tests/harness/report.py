@@ -52,12 +52,14 @@ class Report:
         terminal = self.config.pluginmanager.getplugin("terminalreporter")
         return Verdict.of(terminal.stats if terminal else {})
 
-    def pytest_terminal_summary(self, terminalreporter):
+    def pytest_unconfigure(self):
+        """The verdict is the last thing that a run prints."""
+        terminal = self.config.pluginmanager.getplugin("terminalreporter")
         verdict = self._verdict()
         for name, reason in sorted(verdict.not_applicable.items()):
-            terminalreporter.write_line(f"not applicable: {name} (the layer has no {reason})")
+            terminal.write_line(f"not applicable: {name} (the layer has no {reason})")
         if verdict.held or verdict.failed or verdict.not_applicable:
-            terminalreporter.write_line(verdict.line(time.perf_counter() - self.began))
+            terminal.write_line(verdict.line(time.perf_counter() - self.began))
 
 
 class Verdict:
@@ -77,12 +79,18 @@ class Verdict:
         for outcome in ("passed", "failed", "error", "skipped"):
             for report in stats.get(outcome, []):
                 facts = dict(getattr(report, "user_properties", []))
-                if "promise" not in facts or report.when == "teardown":
-                    continue
                 name = report.nodeid.rsplit("::", 1)[-1]
+                if "promise" not in facts:
+                    if outcome in ("failed", "error"):
+                        self.failed.add(name)
+                    continue
+                if report.when == "teardown":
+                    continue
                 prop = name.split("[")[0]
                 if NOT_APPLICABLE in facts:
                     self.not_applicable[name] = facts[NOT_APPLICABLE]
+                    continue
+                if outcome == "skipped":
                     continue
                 paths[prop].add(outcome)
                 self.cases += facts.get("cases", 0)

@@ -339,3 +339,17 @@ class FirstFeaturesOnly(Wrong):
     def bend(self, right, inputs, mask, initial_state):
         kept = tf.cast(tf.range(inputs.shape[-1]) < 200, inputs.dtype)
         return right(inputs * kept)
+
+
+@fault(
+    "the recurrent kernel is off by a factor of 1 + 1e-5 in float32, 1 + 1e-13 in float64",
+    "integers_give_the_recurrence_exactly",
+    "each_step_is_within_rounding_of_the_recurrence",
+    "each_documented_activation_is_the_one_that_is_named",
+    "with_sequences_and_state_it_gives_every_output_and_the_last_state",
+)
+class RecurrentKernelOff(Wrong):
+    def bend_cell(self, right, inputs, states):
+        U = tf.convert_to_tensor(self.cell.recurrent_kernel)
+        off = 1e-13 if U.dtype == tf.float64 else 1e-5
+        return self.step(inputs, states[0], recurrent_kernel=U * (1 + off))
