@@ -58,7 +58,7 @@ class Report:
         verdict = self._verdict()
         for name, reason in sorted(verdict.not_applicable.items()):
             terminal.write_line(f"not applicable: {name} (the layer has no {reason})")
-        if verdict.held or verdict.failed or verdict.not_applicable:
+        if verdict.promises:
             terminal.write_line(verdict.line(time.perf_counter() - self.began))
 
 
@@ -68,7 +68,7 @@ class Verdict:
     def __init__(self):
         self.held, self.failed = set(), set()
         self.not_applicable: dict[str, str] = {}
-        self.cases = 0
+        self.promises = self.cases = 0
         self.largest, self.largest_in = 0.0, ""
 
     @classmethod
@@ -86,6 +86,7 @@ class Verdict:
                     continue
                 if report.when == "teardown":
                     continue
+                self.promises += 1
                 prop = name.split("[")[0]
                 if NOT_APPLICABLE in facts:
                     self.not_applicable[name] = facts[NOT_APPLICABLE]

@@ -346,6 +346,7 @@ class FirstFeaturesOnly(Wrong):
     "integers_give_the_recurrence_exactly",
     "each_step_is_within_rounding_of_the_recurrence",
     "each_documented_activation_is_the_one_that_is_named",
+    "permuting_the_units_permutes_the_results",
     "with_sequences_and_state_it_gives_every_output_and_the_last_state",
 )
 class RecurrentKernelOff(Wrong):
