@@ -12,7 +12,7 @@ PATHS = {path.name: path for path in paths.EVERY}
 @pytest.mark.parametrize("deviation", deviations.active(), ids=lambda d: d.id)
 def test_a_known_deviation_is_still_there(deviation):
     if layer.under_test().name != layer.DEFAULT:
-        pytest.skip("deviations are TensorFlow's: another layer is under test")
+        pytest.skip("the witnesses are of TensorFlow's own layer")
     path = PATHS[deviation.paths[0]] if deviation.paths else paths.EAGER
     body = all_properties()[deviation.shown_by].body
     try:

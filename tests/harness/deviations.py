@@ -9,7 +9,7 @@ from pathlib import Path as File
 import numpy as np
 from packaging.specifiers import SpecifierSet
 
-from tests.harness import Unusable
+from tests.harness import Unusable, layer
 from tests.harness.cases import Case
 from tests.harness.releases import KERAS, TENSORFLOW
 
@@ -28,6 +28,7 @@ class Deviation:
     sentence: what the documentation says; departs: what the release does instead. shown_by: the
     property that fails on the witness, the fields of one case, on the first of `paths`. properties:
     those that fail on matching cases too, or "*" for every one. paths: where; none, everywhere.
+    part: "SimpleRNN", or the "activation" or "initializer" that another layer may use as well.
     keras, tensorflow: the releases that show it. where: features of a case (`Case.summary`) and the
     values of each that show it. upstream: the issue, or "not reported".
     """
@@ -39,6 +40,7 @@ class Deviation:
     where: Mapping[str, list]
     witness: Mapping[str, object]
     upstream: str
+    part: str = "SimpleRNN"
     keras: str = ""
     tensorflow: str = ""
     paths: tuple[str, ...] = ()
@@ -118,7 +120,14 @@ def _deviation(entry) -> Deviation:
     return deviation
 
 
-@functools.cache
 def active() -> tuple[Deviation, ...]:
-    """The deviations of the installed release."""
-    return tuple(deviation for deviation in load() if deviation.applies)
+    """The deviations of the installed release that the layer under test may show."""
+    return _active(layer.under_test())
+
+
+@functools.lru_cache(maxsize=8)
+def _active(under_test: layer.LayerUnderTest) -> tuple[Deviation, ...]:
+    def concerns(deviation):
+        return deviation.part != "SimpleRNN" or under_test.inherits
+
+    return tuple(d for d in load() if d.applies and concerns(d))

@@ -55,6 +55,11 @@ class LayerUnderTest:
             raise Unusable(f"--layer {name} is no layer: called with units=1 it gives a {kind}")
         self._example = layer
 
+    @property
+    def inherits(self) -> bool:
+        """Whether it is TensorFlow's own SimpleRNN, or made from it."""
+        return isinstance(self._example, tf.keras.layers.SimpleRNN)
+
     @functools.cached_property
     def features(self) -> frozenset[str]:
         """The options, call arguments and attributes that this layer has."""

@@ -135,7 +135,7 @@ def unknown(made):
         given = {"x": x, **more}
         if (names := tuple(given)) not in traced:
             traced[names] = tf.function(
-                lambda x, *values: made(x, **dict(zip(names[1:], values, strict=True))),
+                lambda x, *values: made(x, **{name: values[i] for i, name in enumerate(names[1:])}),
                 input_signature=[any_size(name, value) for name, value in given.items()],
             )
         return traced[names](*given.values())
