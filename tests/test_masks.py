@@ -4,10 +4,14 @@ import numpy as np
 from hypothesis import strategies as st
 
 from tests.harness.cases import replace
-from tests.harness.compare import assert_same
+from tests.harness.compare import assert_exact, assert_same
 from tests.harness.drawing import ALWAYS_MASKED, EXACT, NEVER_MASKED
+from tests.harness.layer import CLIP
 from tests.harness.paths import EAGER, UNKNOWN, UNROLL, XLA
 from tests.harness.properties import promise
+from tests.harness.releases import tf
+from tests.harness.upstream import EMBEDDING, MASKING, MODEL, TWO_LAYERS
+from tests.harness.wrappers import one_on_the_other
 
 MASK = (
     "mask: Binary tensor of shape `[batch, timesteps]` indicating whether a given timestep should "
@@ -50,3 +54,52 @@ def test_without_sequences_zero_output_for_mask_is_not_used(case, path):
     whole = path.run(replace(case, zero_output_for_mask=False))
     assert_same("output", output, whole.outputs[:, -1])
     assert_same("state", state, whole.state)
+
+
+@promise(
+    "SimpleRNN",
+    MASK,
+    choices={**ALWAYS_MASKED, **EXACT},
+    integers=True,
+    on=(EAGER, UNROLL),
+    needs={"mask"},
+    form=st.sampled_from(("int32", "uint8", "float32", "int64", "of one number a step")),
+)
+def test_a_mask_may_be_of_any_dtype_and_of_one_number_a_step(case, path, form):
+    mask = tf.constant(case.mask)
+    mask = mask[:, :, None] if form == "of one number a step" else tf.cast(mask, form)
+    outputs, state = path.results(case, path.built(case), mask=mask)
+    whole = path.run(case)
+    assert_same("outputs", outputs, whole.outputs)
+    assert_same("state", state, whole.state)
+
+
+@promise(
+    "RNN",
+    "This layer supports masking for input data with a variable number of timesteps. To introduce "
+    "masks to your data, use a `keras.layers.Embedding` layer with the `mask_zero` parameter set "
+    "to `True`.",
+    choices={**ALWAYS_MASKED, **EXACT},
+    integers=True,
+    on=(MASKING, EMBEDDING, MODEL),
+    needs={"mask"},
+)
+def test_a_mask_of_a_layer_before_masks_as_one_that_is_given(case, path):
+    assert_exact(path.run(case), case)
+
+
+@promise(
+    "Masking",
+    "the timestep will be masked (skipped) in all downstream layers (as long as they support "
+    "masking)",
+    choices={**ALWAYS_MASKED, "activation": (CLIP,)},
+    integers=True,
+    on=(TWO_LAYERS,),
+    needs={"mask"},
+)
+def test_a_mask_is_handed_on_to_the_layer_behind(case, path):
+    outputs, first, second = path.results(case, path.built(case))
+    expected = one_on_the_other(case)
+    assert_same("outputs of the second", outputs, expected[0])
+    assert_same("state of the first", first, expected[1])
+    assert_same("state of the second", second, expected[2])

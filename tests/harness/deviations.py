@@ -3,7 +3,7 @@
 import functools
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path as File
 
 import numpy as np
@@ -26,20 +26,22 @@ class Deviation:
     """One departure.
 
     sentence: what the documentation says; departs: what the release does instead. shown_by: the
-    property that fails on the witness, the fields of one case, on the first of `paths`. properties:
-    those that fail on matching cases too, or "*" for every one. paths: where; none, everywhere.
+    property that fails on the witness, the fields of one case, on the first of `paths`; without a
+    witness, the property that is one itself. properties: those that fail on matching cases too, or
+    "*" for every one. paths: where; none, everywhere.
     part: "SimpleRNN", or the "activation" or "initializer" that another layer may use as well.
-    keras, tensorflow: the releases that show it. where: features of a case (`Case.summary`) and the
-    values of each that show it. upstream: the issue, or "not reported".
+    keras, tensorflow: the releases that show it. where: features of a case (`Case.summary`), or
+    arguments of a property that needs none, and the values of each that show it. upstream: the
+    issue, or "not reported".
     """
 
     id: str
     sentence: str
     departs: str
     shown_by: str
-    where: Mapping[str, list]
-    witness: Mapping[str, object]
     upstream: str
+    where: Mapping[str, list] = field(default_factory=dict, hash=False)
+    witness: Mapping[str, object] = field(default_factory=dict, hash=False)
     part: str = "SimpleRNN"
     keras: str = ""
     tensorflow: str = ""
@@ -53,14 +55,25 @@ class Deviation:
             self.tensorflow, prereleases=True
         ).contains(TENSORFLOW)
 
-    def excuses(self, name: str, path: str, case: Case) -> bool:
-        """Whether this is why the property of that name fails on that path and case."""
-        if not {name, "*"} & {self.shown_by, *self.properties} or (
-            self.paths and path not in self.paths
-        ):
-            return False
-        summary = case.summary()
-        return all(summary[feature] in values for feature, values in self.where.items())
+    @property
+    def vanished(self) -> str:
+        """What to tell where the release keeps to its documentation after all."""
+        return (
+            f"deviation {self.id} has vanished: this release keeps to its documentation. Bound it "
+            f"in {FILE.name} by the last release that shows it, or delete it."
+        )
+
+    def excuses(self, name: str, path: str, facts: Mapping[str, object]) -> bool:
+        """Whether this is why the property of that name fails on that path and such a case."""
+        named = {name, "*"} & {self.shown_by, *self.properties}
+        return bool(named) and path in (self.paths or (path,)) and self._has(facts)
+
+    def is_shown_by(self, name: str, facts: Mapping[str, object]) -> bool:
+        """Whether the property of that name must fail with such arguments."""
+        return name in (self.shown_by, *self.properties) and self._has(facts)
+
+    def _has(self, facts: Mapping[str, object]) -> bool:
+        return all(facts[feature] in values for feature, values in self.where.items())
 
     def case(self) -> Case:
         return Case(
@@ -107,15 +120,16 @@ def _deviation(entry) -> Deviation:
             raise ValueError(f"{key} is no {KINDS.get(key, str).__name__}")
     lists = {key: tuple(value) for key, value in entry.items() if KINDS.get(key) is list}
     deviation = Deviation(**{**entry, **lists})
-    try:
-        summary = deviation.case().summary()
-    except (TypeError, ValueError, LookupError, AttributeError) as error:
-        raise ValueError(f"its witness is no case: {error}") from None
     for feature, values in deviation.where.items():
-        if feature not in summary:
-            raise ValueError(f"unknown feature {feature} in where")
         if not isinstance(values, list):
             raise ValueError(f"{feature} in where is no list")
+    if deviation.witness:
+        try:
+            summary = deviation.case().summary()
+        except (TypeError, ValueError, LookupError, AttributeError) as error:
+            raise ValueError(f"its witness is no case: {error}") from None
+        if unknown := set(deviation.where) - set(summary):
+            raise ValueError(f"unknown feature {sorted(unknown)[0]} in where")
     _ = deviation.applies
     return deviation
 

@@ -276,6 +276,15 @@ def covering(
     return found
 
 
+def narrowed(choices: Mapping[str, tuple], to: Mapping[str, tuple]) -> dict[str, tuple]:
+    """The choices, with nothing but the given values for the options that `to` names."""
+    kept = {
+        name: tuple(v for v in choices.get(name, CHOICES[name]) if v in values)
+        for name, values in to.items()
+    }
+    return {**choices, **kept}
+
+
 def _allowed(choices: Mapping[str, tuple], lacks: Collection[str]) -> dict[str, tuple]:
     """The choices of each option where some are replaced and some features are missing."""
     without = {"mask": None, "initial_state": False}

@@ -23,12 +23,31 @@ OPTIONS = {
     "kernel_initializer": "glorot_uniform",
     "recurrent_initializer": "orthogonal",
     "bias_initializer": "zeros",
+    "kernel_regularizer": None,
+    "recurrent_regularizer": None,
+    "bias_regularizer": None,
+    "activity_regularizer": None,
+    "kernel_constraint": None,
+    "recurrent_constraint": None,
+    "bias_constraint": None,
+    "dropout": 0.0,
+    "recurrent_dropout": 0.0,
+    "stateful": False,
+    "seed": None,
     "dtype": "float32",
+    "trainable": True,
+    "name": None,
 }
-"""Constructor arguments of SimpleRNN that the suite uses, with their documented defaults."""
+"""The documented constructor arguments of SimpleRNN beside units, with their defaults."""
 
 CLIP = "clip"
 """An activation given as a function: z to [-1, 1], exact in integers however long it runs."""
+
+
+@tf.keras.utils.register_keras_serializable("simplernn_verify")
+def clip(z):
+    return tf.clip_by_value(z, -1, 1)
+
 
 CALL_ARGUMENTS = ("initial_state", "mask")
 
@@ -80,7 +99,7 @@ class LayerUnderTest:
     def build(self, units: int, features: int, **options):
         """A new layer, built for inputs (batch, time, features)."""
         if options.get("activation") == CLIP:
-            options["activation"] = lambda z: tf.clip_by_value(z, -1, 1)
+            options["activation"] = clip
         layer = self.make(units, **options)
         layer.build((None, None, features))
         return layer

@@ -3,8 +3,8 @@
 import contextlib
 import functools
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -23,7 +23,9 @@ class Path:
     lacks: features of cases that it cannot run. options: constructor arguments that make the path.
     call: from a layer to the function of (x, **more) that runs it. expression: the same, for a
     printed script. traced: whether each kind of case costs a trace. fixed_shape: whether each
-    (batch, time) costs another. needs: features that the layer must have.
+    (batch, time) costs another. needs: features that the layer must have. choices: what cases are
+    narrowed to. share: the part of the profile's examples that is worth its price. parts: functions
+    that `call` uses, to be printed with it.
     """
 
     name: str
@@ -34,9 +36,16 @@ class Path:
     traced: bool = False
     fixed_shape: bool = False
     needs: frozenset[str] = frozenset()
+    choices: Mapping[str, tuple] = field(default_factory=dict, hash=False)
+    share: float = 1.0
+    parts: tuple[Callable, ...] = ()
 
     def __str__(self) -> str:
         return self.name
+
+    def with_options(self, **more) -> "Path":
+        """The same path with further constructor arguments, in place of a case's own."""
+        return replace(self, options=(*self.options, *more.items()))
 
     def built(self, case: Case):
         """The layer for this case with its weights set, for whole sequences and states."""
@@ -69,18 +78,20 @@ class Path:
                 )
         return Run(*(np.asarray(r, dtype=np.float64) for r in results))
 
-    def results(self, case: Case, made):
-        """What this layer gives for the case's arguments, as it gives it."""
-        arguments = _arguments(case)
+    def results(self, case: Case, made, **other):
+        """What this layer gives for the case's arguments, as it gives it; `other` ones replace
+        the case's."""
+        arguments = {**_arguments(case), **other}
         shape = (case.batch, case.time) if self.fixed_shape else None
         with the_layer():
             call = _traced(self, made, tuple(arguments), shape) if self.traced else self.call(made)
-            return call(**arguments)
+            return call(arguments.pop("x"), **arguments)
 
     def script(self, case: Case) -> str:
         """A program that runs this case on this path with TensorFlow and NumPy alone."""
-        helper = inspect.getsource(self.call) if self.call.__name__ in self.expression else ""
-        return case.script(self.expression, dict(self.options), helper)
+        own = (self.call,) if self.call.__name__ in self.expression else ()
+        helpers = "\n\n".join(inspect.getsource(part) for part in (*self.parts, *own))
+        return case.script(self.expression, dict(self.options), helpers)
 
 
 @contextlib.contextmanager

@@ -1,7 +1,10 @@
 """From a sentence of the documentation and a body to a test on every path."""
 
+import functools
 import importlib
+import inspect
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +20,11 @@ from tests.harness.compare import Mismatch, ledger
 EXAMPLES_PER_PLAN = 4  # how often a path that traces uses each plan, at least
 PLANS = 6, 48  # the fewest and the most; more would only fill the memory with traces
 
-PROPERTIES: dict[str, "Property"] = {}
+PROPERTIES: dict[str, "Property | Documented"] = {}
 """Every property that has been imported, by name."""
 
 
-def all_properties() -> dict[str, "Property"]:
+def all_properties() -> dict[str, "Property | Documented"]:
     """Every property of the suite, by name; imports the files that hold them."""
     for file in sorted(Path(__file__).parents[1].glob("test_*.py")):
         importlib.import_module(f"tests.{file.stem}")
@@ -44,8 +47,7 @@ class Property:
     def missing(self, path: paths.Path) -> list[str]:
         """The features that this property needs on that path and the layer has not."""
         wanted = self.needs | path.needs | dict(path.options).keys()
-        wanted |= {"return_sequences", "return_state"}
-        return sorted(wanted - layer.under_test().features)
+        return _missing(wanted | {"return_sequences", "return_state"})
 
     def check(self, path: paths.Path, record: Callable[[str, object], None]) -> None:
         """Verify the property on that path, and record cases and error/bound."""
@@ -58,10 +60,13 @@ class Property:
             and name not in layer.under_test().features
         }
         profile = settings()
+        profile = settings(max_examples=max(1, round(profile.max_examples * path.share)))
+        choices = drawing.narrowed(self.choices, path.choices)
         plans = int(np.clip(profile.max_examples // EXAMPLES_PER_PLAN, *PLANS))
 
         def excused(case: Case) -> bool:
-            return any(d.excuses(self.name, path.name, case) for d in deviations.active())
+            facts = case.summary()
+            return any(d.excuses(self.name, path.name, facts) for d in deviations.active())
 
         def verify(case, **drawn):
             nonlocal cases, largest
@@ -76,15 +81,15 @@ class Property:
                 target(ledger.largest, label="error/bound")
             largest = max(largest, ledger.largest)
 
-        strategy = drawing.cases(self.choices, lacks, self.integers, plans if path.traced else None)
+        strategy = drawing.cases(choices, lacks, self.integers, plans if path.traced else None)
         verify.__name__ = verify.__qualname__ = self.name
         test = given(case=strategy.filter(lambda case: not excused(case)), **self.also)(verify)
         if not self.also:
             corners = drawing.corners(self.integers)
             if self.covers and not path.traced:
-                corners |= drawing.covering(self.choices, lacks, self.covers)
+                corners |= drawing.covering(choices, lacks, self.covers)
             for why, corner in corners.items():
-                if drawing.fits(corner, self.choices, lacks) and not excused(corner):
+                if drawing.fits(corner, choices, lacks) and not excused(corner):
                     test = example(case=corner).via(why)(test)
         try:
             settings(profile)(test)()
@@ -132,10 +137,7 @@ def promise(
 
         @pytest.mark.parametrize("path", [p for p in on if not p.lacks & prop.needs], ids=str)
         def test(path, record_property):
-            record_property("promise", f"{source}: {sentence}")
-            if missing := prop.missing(path):
-                record_property("not applicable", ", ".join(missing))
-                pytest.skip(f"not applicable: the layer has no {', '.join(missing)}")
+            _begin(record_property, prop, prop.missing(path))
             prop.check(path, record_property)
 
         test.__name__, test.__doc__ = body.__name__, body.__doc__
@@ -144,3 +146,63 @@ def promise(
         return test
 
     return decorate
+
+
+@dataclass(frozen=True)
+class Documented:
+    """One sentence of the documentation that needs no generated case to be checked."""
+
+    name: str
+    body: Callable
+    source: str
+    sentence: str
+    needs: frozenset[str]
+    on: tuple = ()
+
+
+def documented(source: str, sentence: str, *, needs: Collection[str] = ()):
+    """Make a property of a test that needs no case: a count, a default, something refused.
+
+    source, sentence, needs: as in `promise`; a test that is parametrized by an `argument` of the
+    constructor needs that one too. The test raises Mismatch where the layer departs. A deviation that it shows is one without a witness: its `where` names arguments of the test.
+    """
+
+    def decorate(body):
+        prop = Documented(body.__name__, body, source, sentence, frozenset(needs))
+        PROPERTIES[prop.name] = prop
+
+        @functools.wraps(body)
+        def test(record_property, **arguments):
+            needs = prop.needs | ({arguments.get("argument")} & set(layer.OPTIONS))
+            _begin(record_property, prop, _missing(needs))
+            record_property("cases", 1)
+            known = [d for d in deviations.active() if d.is_shown_by(prop.name, arguments)]
+            try:
+                body(**arguments)
+            except Mismatch as mismatch:
+                if known:
+                    return
+                given = "".join(f"\n  {name} = {value!r}" for name, value in arguments.items())
+                mismatch.context = f"  {source} says: {sentence}{given}"
+                raise
+            for deviation in known:
+                pytest.fail(deviation.vanished, pytrace=False)
+
+        own = inspect.signature(body).parameters.values()
+        recording = inspect.Parameter("record_property", inspect.Parameter.KEYWORD_ONLY)
+        test.__signature__ = inspect.Signature([*own, recording])
+        return test
+
+    return decorate
+
+
+def _missing(wanted: Collection[str]) -> list[str]:
+    return sorted(set(wanted) - layer.under_test().features)
+
+
+def _begin(record: Callable, prop: Property | Documented, missing: list[str]) -> None:
+    """Record what is promised; skip, recorded as not applicable, where the layer lacks options."""
+    record("promise", f"{prop.source}: {prop.sentence}")
+    if missing:
+        record("not applicable", ", ".join(missing))
+        pytest.skip(f"not applicable: the layer has no {', '.join(missing)}")

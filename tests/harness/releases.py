@@ -75,6 +75,36 @@ def reference_activation(name: str | None) -> str:
     return "hard_sigmoid (Keras 2)" if name == "hard_sigmoid" and KERAS_2 else name
 
 
+def export(model, folder):
+    """Export a model as a SavedModel; what it computes from its input when TensorFlow loads it."""
+    own = hasattr(model, "export")
+    model.export(folder) if own else model.save(folder, save_format="tf")
+    loaded = tf.saved_model.load(folder)
+    return lambda x: loaded.serve(x) if own else loaded(x)
+
+
+def train_once(made, inputs):
+    """One step of gradient descent on the mean square of the layer's output, without a trace."""
+    model = tf.keras.Sequential([tf.keras.Input(inputs.shape[1:]), made])
+    model.compile(tf.keras.optimizers.SGD(0.125), "mse", run_eagerly=True)
+    model.train_on_batch(inputs, np.zeros(tuple(model(inputs).shape), np.float32))
+
+
+INPUT_DTYPES = ("float64", "float32", "float16") + (
+    () if KERAS_2 else ("int32", "uint8", "bool", "bfloat16")
+)
+"""Dtypes of inputs that a layer takes, whatever its own: Keras 2 refuses integers."""
+
+
+def shapes_of(computed) -> list[tuple]:
+    """What compute_output_shape gave, as a list of tuples: one for each tensor."""
+    if isinstance(computed, tf.TensorShape):
+        return [tuple(computed)]
+    if all(size is None or isinstance(size, int) for size in computed):
+        return [tuple(computed)]
+    return [shape for part in computed for shape in shapes_of(part)]
+
+
 def numpy_dtype(dtype: str):
     """The NumPy dtype of that name; bfloat16 comes with TensorFlow."""
     return tf.as_dtype(dtype).as_numpy_dtype

@@ -233,12 +233,16 @@ class MaskedStepsLeak(WrongResult):
         return outputs, state + 0 * tf.reduce_sum(inputs, axis=(1, 2))[:, None]
 
 
-@fault("the kernel is 1% beyond the glorot limit", "the_kernel_is_within_the_glorot_limit")
+@fault(
+    "the kernel is a fifth beyond the glorot limit",
+    "the_kernel_is_within_the_glorot_limit",
+    "simple_rnn_of_four_units_gives_one_output_a_row",
+)
 class WiderGlorot(SimpleRNN):
     def __init__(self, units, kernel_initializer="glorot_uniform", **options):
         if kernel_initializer == "glorot_uniform":
             kernel_initializer = tf.keras.initializers.VarianceScaling(
-                1.1, mode="fan_avg", distribution="uniform"
+                1.5, mode="fan_avg", distribution="uniform", seed=1
             )
         super().__init__(units, kernel_initializer=kernel_initializer, **options)
 

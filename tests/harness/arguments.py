@@ -1,0 +1,104 @@
+"""The constructor's arguments: values to try, and how to compare what a layer has with them."""
+
+from collections.abc import Collection
+
+import numpy as np
+from hypothesis import strategies as st
+
+from tests.harness import deviations, layer
+from tests.harness.releases import tf
+
+UNUSUAL = {
+    "activation": ("relu", None, "softsign"),
+    "use_bias": (False,),
+    "return_sequences": (True,),
+    "return_state": (True,),
+    "go_backwards": (True,),
+    "unroll": (True,),
+    "zero_output_for_mask": (True,),
+    "kernel_initializer": (tf.keras.initializers.HeNormal(3), "ones"),
+    "recurrent_initializer": (tf.keras.initializers.Identity(0.5), "glorot_normal"),
+    "bias_initializer": (tf.keras.initializers.Constant(2.0), "ones"),
+    "kernel_regularizer": (tf.keras.regularizers.L1(0.25), "l2"),
+    "recurrent_regularizer": (tf.keras.regularizers.L1L2(0.25, 0.5), "l1"),
+    "bias_regularizer": (tf.keras.regularizers.L2(0.125), "l1"),
+    "activity_regularizer": (tf.keras.regularizers.L2(0.5), "l1"),
+    "kernel_constraint": (tf.keras.constraints.MaxNorm(3, axis=1), "non_neg"),
+    "recurrent_constraint": (tf.keras.constraints.UnitNorm(1), "non_neg"),
+    "bias_constraint": (tf.keras.constraints.MinMaxNorm(0.5, 2.0), "non_neg"),
+    "dropout": (0.25, 1 / 3, 1),
+    "recurrent_dropout": (0.125, 2 / 3, 1),
+    "stateful": (True,),
+    "seed": (0, 2**31),
+    "dtype": ("float64", "bfloat16", "mixed_float16"),
+    "trainable": (False,),
+    "name": ("kept",),
+}
+"""Values of each documented argument that are not its default."""
+
+_KINDS = {
+    "activation": tf.keras.activations,
+    "initializer": tf.keras.initializers,
+    "regularizer": tf.keras.regularizers,
+    "constraint": tf.keras.constraints,
+}
+
+
+def described(argument: str, value):
+    """A value of that argument as something that can be compared: a name, a number, or a
+    class's name and configuration."""
+    kind = _KINDS.get(argument.rsplit("_", 1)[-1])
+    if kind is not None and (value is None or isinstance(value, str)):
+        value = kind.get(value)
+    if hasattr(value, "get_config"):
+        config = {
+            k: np.asarray(v).tolist() if isinstance(v, (int, float, np.generic)) else v
+            for k, v in value.get_config().items()
+        }
+        return type(value).__name__, config
+    return value.__name__ if callable(value) else value
+
+
+def argument_of(made, argument: str):
+    """What a layer says that it has, in the same form."""
+    if argument == "dtype":
+        return made.dtype_policy.name
+    held_by = made if hasattr(made, argument) else made.cell
+    return described(argument, getattr(held_by, argument))
+
+
+def unusual_options(name: str, ways: Collection[str]) -> st.SearchStrategy:
+    """Any unusual arguments that the layer takes, but those that the property of that name is
+    known to fail for in one of the ways."""
+    free = {
+        argument: st.sampled_from(values)
+        for argument, values in UNUSUAL.items()
+        if argument in layer.under_test().features
+        and not any(
+            d.is_shown_by(name, {"argument": argument, "way": way})
+            for d in deviations.active()
+            for way in ways
+        )
+    }
+    return st.fixed_dictionaries({}, optional=free)
+
+
+REFUSED = {
+    "units": (0, -1, 2.5, "4", None),
+    "activation": ("no such activation", 3),
+    "kernel_initializer": ("no such initializer", 3),
+    "recurrent_initializer": ("no such initializer", 3),
+    "bias_initializer": ("no such initializer", 3),
+    "kernel_regularizer": ("no such regularizer", 3),
+    "recurrent_regularizer": ("no such regularizer", 3),
+    "bias_regularizer": ("no such regularizer", 3),
+    "activity_regularizer": ("no such regularizer", 3),
+    "kernel_constraint": ("no such constraint", 3),
+    "recurrent_constraint": ("no such constraint", 3),
+    "bias_constraint": ("no such constraint", 3),
+    "dropout": (-0.5, 1.5, "half"),
+    "recurrent_dropout": (-0.5, 1.5, "half"),
+    "dtype": ("no such dtype",),
+    "no_such_argument": (1,),
+}
+"""Values that no documented argument takes."""

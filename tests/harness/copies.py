@@ -1,0 +1,190 @@
+"""Paths that run something made of the layer: a model that holds it, or a copy of it.
+
+The source of each is printed as part of the script of a failure.
+"""
+
+from tests.harness.paths import Path
+from tests.harness.releases import export, tf
+
+SAVED = {"activation": ("relu", "linear", "tanh", None), "batch": (1, 2, 3, 5, 8)}
+"""What has a name: a function that is given as activation is not saved."""
+
+
+def model_of(made, x, initial_state=None, mask=None):
+    """A functional model of the layer, with an input for each argument that it is called with."""
+    inputs = [tf.keras.Input((None, x.shape[-1]), dtype=x.dtype)]
+    more = {}
+    if initial_state is not None:
+        inputs.append(tf.keras.Input(initial_state[0].shape[1:], dtype=x.dtype))
+        more["initial_state"] = [inputs[-1]]
+    if mask is not None:
+        inputs.append(tf.keras.Input((None,), dtype="bool"))
+        more["mask"] = inputs[-1]
+    return tf.keras.Model(inputs if more else inputs[0], list(made(inputs[0], **more)))
+
+
+def functional(made):
+    model = None
+
+    def call(x, **more):
+        nonlocal model
+        model = model or model_of(made, x, **more)
+        return model([x, *tf.nest.flatten(more)] if more else x)
+
+    return call
+
+
+def predict(made):
+    model = None
+
+    def call(x, **more):
+        nonlocal model
+        model = model or model_of(made, x, **more)
+        values = [value.numpy() for value in (x, *tf.nest.flatten(more))]
+        return model.predict_on_batch(values if more else values[0])
+
+    return call
+
+
+def exported(made):
+    """What TensorFlow alone computes from a model that was exported as a SavedModel."""
+    import tempfile
+
+    def call(x):
+        with tempfile.TemporaryDirectory() as folder:
+            return export(model_of(made, x), folder)(x)
+
+    return call
+
+
+def model_around(made):
+    inputs = tf.keras.Input((None, made.get_weights()[0].shape[0]), dtype=made.compute_dtype)
+    return tf.keras.Model(inputs, list(made(inputs)))
+
+
+def from_config(made):
+    """The layer made again from its configuration, with the same weights."""
+    copy = type(made).from_config(made.get_config())
+    copy.build((None, None, made.get_weights()[0].shape[0]))
+    copy.set_weights(made.get_weights())
+    return copy
+
+
+def deepcopy(made):
+    import copy
+
+    return copy.deepcopy(made)
+
+
+def rnn_of_cell(made):
+    """RNN over a cell made again from the configuration of the layer's own."""
+    rnn = tf.keras.layers.RNN(
+        type(made.cell).from_config(made.cell.get_config()),
+        return_sequences=True,
+        return_state=True,
+        go_backwards=made.go_backwards,
+        zero_output_for_mask=made.zero_output_for_mask,
+        dtype=made.compute_dtype,
+    )
+    rnn.build((None, None, made.get_weights()[0].shape[0]))
+    rnn.set_weights(made.get_weights())
+    return rnn
+
+
+def through_json(made):
+    """A layer made from the layer's serialized form, as files hold it."""
+    import json
+
+    text = json.dumps(tf.keras.layers.serialize(made))
+    with tf.keras.utils.custom_object_scope({type(made).__name__: type(made)}):
+        return tf.keras.layers.deserialize(json.loads(text))
+
+
+def clone_model(made):
+    """The layer of a clone of a model, with the same weights."""
+    clone = tf.keras.models.clone_model(model_around(made))
+    clone.set_weights(made.get_weights())
+    return clone.layers[-1]
+
+
+def through_file(made, name):
+    """The layer of a model that was saved to a file of that name and loaded."""
+    import os
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = os.path.join(folder, name)
+        model_around(made).save(file)
+        known = {type(made).__name__: type(made)}
+        return tf.keras.models.load_model(file, custom_objects=known, compile=False).layers[-1]
+
+
+def keras_file(made):
+    return through_file(made, "model.keras")
+
+
+def h5_file(made):
+    return through_file(made, "model.h5")
+
+
+def weights_file(made):
+    """The layer of a clone of a model that has loaded the model's weights from a file."""
+    import os
+    import tempfile
+
+    model = model_around(made)
+    clone = tf.keras.models.clone_model(model)
+    with tempfile.TemporaryDirectory() as folder:
+        file = os.path.join(folder, "model.weights.h5")
+        model.save_weights(file)
+        clone.load_weights(file)
+    return clone.layers[-1]
+
+
+def _model(call, parts=(model_of,), **more):
+    return Path(
+        call.__name__,
+        call,
+        f"{call.__name__}(layer)(x, **more)",
+        parts=parts,
+        choices={"batch": SAVED["batch"]},
+        **more,
+    )
+
+
+def _copy(call, *parts, share=1.0, **more):
+    return Path(
+        call.__name__,
+        call,
+        f"{call.__name__}(layer)(x, **more)",
+        parts=parts,
+        choices=SAVED,
+        share=share,
+        **more,
+    )
+
+
+FUNCTIONAL = _model(functional, traced=True, share=0.5)
+PREDICT = _model(predict, traced=True, share=0.5)
+EXPORTED = Path(
+    "exported",
+    exported,
+    "exported(layer)(x)",
+    parts=(export, model_of),
+    lacks=frozenset({"mask", "initial_state"}),
+    choices=SAVED,
+    share=0.15,
+)
+MODELS = (FUNCTIONAL, PREDICT, EXPORTED)
+
+COPIES = (
+    _copy(from_config),
+    _copy(deepcopy),
+    _copy(rnn_of_cell, needs=frozenset({"cell"})),
+    _copy(clone_model, model_around, share=0.5),
+    _copy(keras_file, through_file, model_around, share=0.3),
+    _copy(h5_file, through_file, model_around, share=0.3),
+    _copy(weights_file, model_around, share=0.3),
+)
+
+EVERY = (*MODELS, *COPIES)

@@ -1,0 +1,76 @@
+"""Paths on which the mask comes from a layer before, and is handed on to one behind."""
+
+from tests.harness.copies import SAVED
+from tests.harness.paths import Path
+from tests.harness.releases import tf
+
+
+def masking(made):
+    """The mask is what Masking finds, where the inputs hold nothing but 9."""
+
+    def call(x, mask, **more):
+        x = tf.where(mask[:, :, None], x, tf.constant(9, x.dtype))
+        return made(tf.keras.layers.Masking(9.0, dtype=x.dtype)(x), **more)
+
+    return call
+
+
+def masking_in_a_model(made):
+    """The same in a functional model, with an input for the initial state."""
+
+    def call(x, mask, initial_state=None):
+        x = tf.where(mask[:, :, None], x, tf.constant(9, x.dtype))
+        inputs = [tf.keras.Input((None, x.shape[-1]), dtype=x.dtype)]
+        inputs += [tf.keras.Input(state.shape[1:], dtype=x.dtype) for state in initial_state or ()]
+        masked = tf.keras.layers.Masking(9.0, dtype=x.dtype)(inputs[0])
+        more = {"initial_state": inputs[1:]} if initial_state else {}
+        model = tf.keras.Model(inputs, list(made(masked, **more)))
+        return model([x, *(initial_state or ())])
+
+    return call
+
+
+def embedding(made):
+    """The mask is what Embedding finds: index 0. Each step has an index and a row of its own."""
+
+    def call(x, mask, **more):
+        steps = tf.reshape(tf.range(1, 1 + x.shape[0] * x.shape[1]), x.shape[:2])
+        rows = tf.reshape(x, (-1, x.shape[-1]))
+        rows = tf.concat([tf.fill((1, x.shape[-1]), tf.constant(9, x.dtype)), rows], axis=0)
+        layer = tf.keras.layers.Embedding(*rows.shape, mask_zero=True, dtype=x.dtype)
+        layer.build((None, None))
+        layer.embeddings.assign(rows)
+        return made(layer(tf.where(mask, steps, 0)), **more)
+
+    return call
+
+
+def masking_and_two_layers(made):
+    """A second layer behind the first takes its outputs, and the mask that it hands on. It is of
+    weights U^T, -U and -b."""
+
+    def call(x, mask):
+        x = tf.where(mask[:, :, None], x, tf.constant(9, x.dtype))
+        masked = tf.keras.layers.Masking(9.0, dtype=x.dtype)(x)
+        second = type(made).from_config({**made.get_config(), "name": "second"})
+        second.go_backwards = False
+        _, U, *b = made.get_weights()
+        second.build((None, None, U.shape[0]))
+        second.set_weights([U.T, -U, *(-v for v in b)])
+        outputs, first_state = made(masked)
+        outputs, second_state = second(outputs)
+        return outputs, first_state, second_state
+
+    return call
+
+
+def _upstream(call, **more):
+    expression = f"{call.__name__}(layer)(x, **more)"
+    return Path(call.__name__, call, expression, choices={"batch": SAVED["batch"]}, **more)
+
+
+MASKING = _upstream(masking)
+MODEL = _upstream(masking_in_a_model, share=0.5)
+EMBEDDING = _upstream(embedding)
+TWO_LAYERS = _upstream(masking_and_two_layers, lacks=frozenset({"initial_state", "go_backwards"}))
+EVERY = (MASKING, MODEL, EMBEDDING, TWO_LAYERS)

@@ -1,0 +1,108 @@
+"""The constructor's arguments: their defaults, what each does, and which values are refused."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+from tests.harness import layer
+from tests.harness.arguments import REFUSED, argument_of, described
+from tests.harness.compare import Mismatch, assert_same
+from tests.harness.paths import the_layer
+from tests.harness.properties import documented
+from tests.harness.releases import tf, train_once
+
+INPUTS = np.random.RandomState(0).randn(1, 5, 3).astype(np.float32)
+PARTS = ("kernel", "recurrent", "bias")
+
+
+def made_with(**options):
+    """A built layer of integer weights."""
+    with the_layer():
+        made = layer.under_test().build(4, 3, **options)
+        sizes = np.random.RandomState(1)
+        layer.set_weights(made, *(sizes.randint(-9, 9, w.shape) for w in made.get_weights()))
+    return made
+
+
+@pytest.mark.parametrize("argument", sorted(set(layer.OPTIONS) - {"name", "dtype"}))
+@documented("SimpleRNN", "Default: ... (each argument names its own)")
+def test_documented_defaults_are_the_defaults(argument):
+    parameters = inspect.signature(layer.under_test().make).parameters
+    default = layer.OPTIONS[argument]
+    if argument in parameters and parameters[argument].default != default:
+        raise Mismatch(f"{argument}: expected {default!r}, got {parameters[argument].default!r}")
+    if argument_of(layer.under_test().make(4), argument) != described(argument, default):
+        raise Mismatch(f"{argument}: a layer without it has {argument_of(made_with(), argument)!r}")
+
+
+@pytest.mark.parametrize("part", PARTS)
+@documented(
+    "SimpleRNN",
+    "kernel_regularizer, recurrent_regularizer, bias_regularizer: Regularizer function applied to "
+    "the weights matrix, the recurrent_kernel weights matrix, the bias vector.",
+    needs={"kernel_regularizer", "recurrent_regularizer", "bias_regularizer"},
+)
+def test_a_regularizer_gives_the_loss_of_its_own_weights(part):
+    made = made_with(**{f"{part}_regularizer": tf.reduce_sum})
+    with the_layer():
+        made(INPUTS)
+        losses = [float(loss) for loss in made.losses]
+    assert_same("losses", losses, [made.get_weights()[PARTS.index(part)].sum()])
+
+
+@pytest.mark.parametrize("argument", ["activity_regularizer"])
+@documented(
+    "SimpleRNN",
+    "activity_regularizer: Regularizer function applied to the output of the layer (its "
+    '"activation").',
+)
+def test_the_activity_regularizer_gives_its_loss(argument):
+    made = made_with(**{argument: tf.reduce_max})
+    with the_layer():
+        output = made(INPUTS)
+        losses = [float(loss) for loss in made.losses]
+    assert_same("losses", losses, [float(tf.reduce_max(output))])
+
+
+@pytest.mark.parametrize("part", PARTS)
+@documented(
+    "SimpleRNN",
+    "kernel_constraint, recurrent_constraint, bias_constraint: Constraint function applied to the "
+    "weights matrix, the recurrent_kernel weights matrix, the bias vector.",
+    needs={"kernel_constraint", "recurrent_constraint", "bias_constraint"},
+)
+def test_after_a_training_step_a_constraint_holds_for_its_own_weights(part):
+    made = made_with(**{f"{part}_constraint": tf.sign}, activation="linear")
+    with the_layer():
+        train_once(made, INPUTS)
+    for name, weights in zip(PARTS, made.get_weights(), strict=True):
+        if np.isin(weights, (-1, 0, 1)).all() != (name == part):
+            raise Mismatch(f"{part}_constraint: {name} is {weights.tolist()}")
+
+
+@documented("Layer", "trainable: Boolean, whether the layer's variables should be trainable.")
+def test_a_layer_that_is_not_trainable_is_not_trained():
+    made = made_with(trainable=False)
+    before = made.get_weights()
+    with the_layer():
+        train_once(made, INPUTS)
+    for old, new in zip(before, made.get_weights(), strict=True):
+        assert_same("weights", new, old)
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"), [(name, value) for name, values in REFUSED.items() for value in values]
+)
+@documented(
+    "SimpleRNN",
+    "units: Positive integer; dropout: Float between 0 and 1 (each argument says what it takes)",
+)
+def test_a_wrong_value_is_refused(argument, value):
+    try:
+        with the_layer():
+            given = {"units": 4, argument: value}
+            layer.under_test().make(given.pop("units"), **given)(INPUTS, training=True)
+    except Mismatch:
+        return
+    raise Mismatch(f"{argument}={value!r} is accepted")

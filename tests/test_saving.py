@@ -1,0 +1,73 @@
+"""Models that hold the layer, and copies of it, compute what it computes."""
+
+import copy
+
+import pytest
+from hypothesis import strategies as st
+
+from tests.harness import layer
+from tests.harness.arguments import UNUSUAL, argument_of, described, unusual_options
+from tests.harness.compare import Mismatch, assert_exact
+from tests.harness.copies import COPIES, MODELS, through_json
+from tests.harness.drawing import EXACT
+from tests.harness.paths import EAGER, the_layer
+from tests.harness.properties import documented, promise
+
+
+@promise(
+    "RNN",
+    "You can specify the initial state of RNN layers symbolically by calling them with the keyword "
+    "argument `initial_state`.",
+    choices=EXACT,
+    integers=True,
+    on=MODELS,
+)
+def test_a_model_of_the_layer_gives_what_the_layer_gives(case, path):
+    assert_exact(path.run(case), case)
+
+
+@promise(
+    "Layer",
+    "get_config: The config of a layer ... can be used to reinstantiate the layer (without its "
+    "trained weights); from_config: the reverse of `get_config`",
+    choices=EXACT,
+    integers=True,
+    on=COPIES,
+)
+def test_a_copy_of_the_layer_gives_what_the_layer_gives(case, path):
+    assert_exact(path.run(case), case)
+
+
+WAYS = {
+    "the layer itself": lambda made: made,
+    "from_config": lambda made: type(made).from_config(made.get_config()),
+    "deepcopy": copy.deepcopy,
+    "JSON": through_json,
+}
+
+
+@pytest.mark.parametrize("argument", UNUSUAL)
+@pytest.mark.parametrize("way", WAYS)
+@documented("Layer", "get_config: ... containing the configuration of a layer")
+def test_an_argument_is_kept(argument, way):
+    for value in UNUSUAL[argument]:
+        with the_layer():
+            kept = argument_of(WAYS[way](layer.under_test().make(4, **{argument: value})), argument)
+        if kept != described(argument, value):
+            raise Mismatch(f"{argument}={value!r}: {way} has {kept!r}")
+
+
+@promise(
+    "Layer",
+    "get_config: ... The same layer can be reinstantiated later (without its trained weights) from "
+    "this configuration.",
+    on=(EAGER,),
+    way=st.sampled_from(tuple(WAYS)),
+    options=st.deferred(lambda: unusual_options("test_an_argument_is_kept", tuple(WAYS))),
+)
+def test_arguments_are_kept_whatever_the_others_are(case, path, way, options):
+    with the_layer():
+        made = WAYS[way](layer.under_test().make(case.units, **options))
+    for argument, value in options.items():
+        if argument_of(made, argument) != described(argument, value):
+            raise Mismatch(f"{argument}={value!r}: {way} has {argument_of(made, argument)!r}")
