@@ -96,12 +96,12 @@ class LayerUnderTest:
             return False
         return True
 
-    def build(self, units: int, features: int, **options):
-        """A new layer, built for inputs (batch, time, features)."""
+    def build(self, units: int, features: int, batch: int | None = None, **options):
+        """A new layer, built for inputs (batch, time, features) of any time."""
         if options.get("activation") == CLIP:
             options["activation"] = clip
         layer = self.make(units, **options)
-        layer.build((None, None, features))
+        layer.build((batch, None, features))
         return layer
 
 

@@ -59,6 +59,8 @@ class Path:
             if name in layer.under_test().features
         }
         options = {**case.options, **zeros, **dict(self.options), **flags}
+        if options.get("stateful"):
+            options["batch"] = case.batch  # a stateful layer is built for one
         with the_layer():
             made = layer.kept_layer(case.units, case.features, tuple(sorted(options.items())))
             layer.set_weights(made, *case.weights)
@@ -81,11 +83,20 @@ class Path:
     def results(self, case: Case, made, **other):
         """What this layer gives for the case's arguments, as it gives it; `other` ones replace
         the case's."""
-        arguments = {**_arguments(case), **other}
+        arguments = {**self.arguments(case), **other}
         shape = (case.batch, case.time) if self.fixed_shape else None
         with the_layer():
             call = _traced(self, made, tuple(arguments), shape) if self.traced else self.call(made)
             return call(arguments.pop("x"), **arguments)
+
+    def arguments(self, case: Case) -> dict:
+        """What a layer is called with for this case, `x` first."""
+        arguments = {"x": tf.cast(np.asarray(case.inputs), case.dtype)}
+        if case.initial_state is not None:
+            arguments["initial_state"] = [tf.cast(np.asarray(case.initial_state), case.dtype)]
+        if case.mask is not None:
+            arguments["mask"] = tf.constant(case.mask)
+        return arguments
 
     def script(self, case: Case) -> str:
         """A program that runs this case on this path with TensorFlow and NumPy alone."""
@@ -102,15 +113,6 @@ def the_layer():
     except Exception as error:
         words = " ".join(str(error).split())[:400]
         raise Mismatch(f"the layer raised {type(error).__name__}: {words}") from error
-
-
-def _arguments(case: Case) -> dict:
-    arguments = {"x": tf.cast(np.asarray(case.inputs), case.dtype)}
-    if case.initial_state is not None:
-        arguments["initial_state"] = [tf.cast(np.asarray(case.initial_state), case.dtype)]
-    if case.mask is not None:
-        arguments["mask"] = tf.constant(case.mask)
-    return arguments
 
 
 @functools.lru_cache(maxsize=TRACES_KEPT)

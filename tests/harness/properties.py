@@ -164,7 +164,8 @@ def documented(source: str, sentence: str, *, needs: Collection[str] = ()):
     """Make a property of a test that needs no case: a count, a default, something refused.
 
     source, sentence, needs: as in `promise`; a test that is parametrized by an `argument` of the
-    constructor needs that one too. The test raises Mismatch where the layer departs. A deviation that it shows is one without a witness: its `where` names arguments of the test.
+    constructor needs that one too. The test raises Mismatch where the layer departs. A deviation
+    that it shows is one without a witness: its `where` names arguments of the test.
     """
 
     def decorate(body):
@@ -176,7 +177,8 @@ def documented(source: str, sentence: str, *, needs: Collection[str] = ()):
             needs = prop.needs | ({arguments.get("argument")} & set(layer.OPTIONS))
             _begin(record_property, prop, _missing(needs))
             record_property("cases", 1)
-            known = [d for d in deviations.active() if d.is_shown_by(prop.name, arguments)]
+            facts = {k: str(v) if isinstance(v, paths.Path) else v for k, v in arguments.items()}
+            known = [d for d in deviations.active() if d.is_shown_by(prop.name, facts)]
             try:
                 body(**arguments)
             except Mismatch as mismatch:

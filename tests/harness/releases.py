@@ -83,6 +83,28 @@ def export(model, folder):
     return lambda x: loaded.serve(x) if own else loaded(x)
 
 
+def reset_state(made) -> None:
+    """Set the state of a stateful layer to zero."""
+    made.reset_states() if KERAS_2 else made.reset_state()
+
+
+def starting_state(given, kept):
+    """Where a stateful layer starts that is given an initial state: from that one, and in Keras 2
+    from the state that it keeps, unless that is zero ("check if the recorded state is same as
+    default value (zeros)", keras/layers/rnn/base_rnn.py)."""
+    return kept if KERAS_2 and kept.any() else given
+
+
+def set_state(made, state) -> None:
+    """Give a stateful layer a state (batch, units)."""
+    made.states[0].assign(tf.cast(state, made.states[0].dtype))
+
+
+def batch_input(batch: int, time: int, features: int):
+    """The symbolic input of a model whose batch size is fixed."""
+    return tf.keras.Input((time, features), batch_size=batch)
+
+
 def train_once(made, inputs):
     """One step of gradient descent on the mean square of the layer's output, without a trace."""
     model = tf.keras.Sequential([tf.keras.Input(inputs.shape[1:]), made])

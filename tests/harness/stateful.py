@@ -1,0 +1,106 @@
+"""A stateful layer, driven through calls, resets and refusals, beside a state in NumPy."""
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from tests.harness import drawing, layer
+from tests.harness.cases import Case, noise, replace
+from tests.harness.compare import Mismatch, assert_same
+from tests.harness.layer import CLIP
+from tests.harness.paths import Path, the_layer
+from tests.harness.releases import reset_state, set_state, starting_state
+
+CHOICES = {
+    "batch": (2, 3, 5),
+    "large": (None,),
+    "activation": (CLIP,),
+    "initial_state": (False,),
+    "mask": (None, "random"),
+    "zero_output_for_mask": (False,),
+}
+PLANS = 2
+SEEDS = st.integers(0, 99)
+
+
+def integers(seed: int, *shape: int) -> np.ndarray:
+    """-1, 0 and 1: with an activation that clips, every sum is exact in every dtype."""
+    return np.floor(noise(seed, shape) * 3) - 1
+
+
+def machine(path: Path, dtype: str) -> type[RuleBasedStateMachine]:
+    """The state machine of a stateful layer of that dtype on that path."""
+    choices = {**CHOICES, "dtype": (dtype,)}
+    # A trace knows the number of features; what it refuses is TensorFlow's business.
+    wrong = ("another batch",) if path.traced else ("another batch", "other features")
+
+    class StatefulLayer(RuleBasedStateMachine):
+        @initialize(case=drawing.cases(choices, path.lacks, integers=True, plans=PLANS))
+        def build(self, case: Case):
+            self.case, self.state = case, np.zeros((case.batch, case.units))
+            self.made = path.layer(case, stateful=True, return_sequences=True, return_state=True)
+            self.reset()
+
+        def after(self, seed: int, time: int) -> Case:
+            """A case that goes on from the state."""
+            shape = (self.case.batch, time)
+            mask = None if self.case.mask is None else noise(seed + 1, shape) < 0.7
+            inputs = integers(seed, *shape, self.case.features)
+            return replace(self.case, inputs=inputs, mask=mask, initial_state=self.state)
+
+        def call(self, case: Case, **given):
+            outputs, state = path.results(replace(case, initial_state=None), self.made, **given)
+            expected, self.state = case.recurrence.run(case.inputs, case.initial_state, case.mask)
+            assert_same("outputs", outputs, expected)
+            assert_same("state", state, self.state)
+
+        @rule(seed=SEEDS, time=st.integers(1, 4))
+        def go_on(self, seed, time):
+            self.call(self.after(seed, time))
+
+        @precondition(lambda self: "initial_state" in layer.under_test().features)
+        @rule(seed=SEEDS)
+        def go_on_from_a_state_that_is_given(self, seed):
+            given = integers(seed + 2, *self.state.shape)
+            self.state = starting_state(given, self.state)
+            case = self.after(seed, 2)
+            given = path.arguments(replace(case, initial_state=given))
+            self.call(case, initial_state=given["initial_state"])
+
+        @rule()
+        def reset(self):
+            with the_layer():
+                reset_state(self.made)
+            self.state = np.zeros_like(self.state)
+
+        @rule(seed=SEEDS)
+        def set_the_state(self, seed):
+            self.state = integers(seed, *self.state.shape)
+            with the_layer():
+                set_state(self.made, self.state)
+
+        @rule(seed=SEEDS)
+        def set_the_weights(self, seed):
+            shapes = [w.shape for w in self.case.weights]
+            weights = [integers(8 * seed + i, *shape) for i, shape in enumerate(shapes)]
+            names = ("kernel", "recurrent_kernel", "bias")[: len(weights)]
+            self.case = replace(self.case, **dict(zip(names, weights, strict=True)))
+            layer.set_weights(self.made, *weights)
+
+        @rule(seed=SEEDS, wrong=st.sampled_from(wrong))
+        def refuse(self, seed, wrong):
+            case = replace(self.after(seed, 2), initial_state=None, mask=None)
+            more = np.concatenate([case.inputs] * 2, axis=0 if wrong == "another batch" else 2)
+            try:
+                path.results(replace(case, inputs=more), self.made)
+            except Mismatch:
+                return
+            raise Mismatch(f"inputs of {wrong} are accepted")
+
+        @invariant()
+        def the_state_is_kept(self):
+            kept = np.asarray(self.made.states[0]) if hasattr(self, "made") else None
+            if kept is not None:
+                assert_same("kept state", kept, self.state)
+
+    return StatefulLayer

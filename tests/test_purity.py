@@ -1,0 +1,77 @@
+"""A call has no effect but its results."""
+
+import gc
+import threading
+
+import numpy as np
+
+from tests.harness import layer
+from tests.harness.compare import Mismatch, assert_same
+from tests.harness.paths import EAGER, UNKNOWN, UNROLL, the_layer
+from tests.harness.properties import documented, promise
+from tests.harness.releases import tf
+
+ON = (EAGER, UNROLL, UNKNOWN)
+
+
+@promise(
+    "SimpleRNN",
+    "training: Python boolean indicating whether the layer should behave in training mode or in "
+    "inference mode. ... This is only relevant if `dropout` or `recurrent_dropout` is used.",
+    on=(EAGER, UNROLL),
+)
+def test_training_changes_nothing_where_nothing_is_dropped(case, path):
+    run, made = path.run(case), path.built(case)
+    for training in (True, False):
+        outputs, state = path.results(case, made, training=training)
+        assert_same(f"outputs with training={training}", outputs, run.outputs)
+        assert_same(f"state with training={training}", state, run.state)
+
+
+@promise("SimpleRNN", "output = simple_rnn(inputs)", on=ON)
+def test_the_same_call_twice_gives_the_same_and_changes_no_variable(case, path):
+    first, made = path.run(case), path.built(case)
+    before = [np.asarray(v) for v in made.variables]
+    outputs, state = path.results(case, made)
+    assert_same("outputs", outputs, first.outputs)
+    assert_same("state", state, first.state)
+    for old, new in zip(before, made.variables, strict=True):
+        assert_same("variable", np.asarray(new), old)
+
+
+@documented("SimpleRNN", "output = simple_rnn(inputs)")
+def test_calls_from_many_threads_give_what_one_thread_gives():
+    made = layer.under_test().build(4, 2)
+    inputs = [tf.random.stateless_normal((2, 5, 2), (i, 0)) for i in range(8)]
+    alone = [np.asarray(made(x)) for x in inputs]
+    got = [None] * len(inputs)
+
+    def run(i):
+        got[i] = np.asarray(made(inputs[i]))
+
+    threads = [threading.Thread(target=run, args=(i,)) for i in range(len(inputs))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if any(part is None for part in got):
+        raise Mismatch("a call failed in its thread")
+    assert_same("outputs", np.stack(got), np.stack(alone))
+
+
+@documented("SimpleRNN", "output = simple_rnn(inputs)")
+def test_calls_leave_nothing_behind():
+    made = layer.under_test().build(4, 2)
+    x = tf.ones((2, 3, 2))
+
+    def tensors_after(calls):
+        for _ in range(calls):
+            with the_layer():
+                made(x)
+        gc.collect()
+        return sum(isinstance(thing, tf.Tensor) for thing in gc.get_objects())
+
+    tensors_after(3)
+    before = tensors_after(5)
+    if (after := tensors_after(20)) > before:
+        raise Mismatch(f"20 calls leave {after - before} tensors behind")

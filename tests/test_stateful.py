@@ -1,0 +1,97 @@
+"""`stateful`: the last state of a batch is the initial state of the next."""
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from reference.rounding import FORMATS
+from tests.harness import layer
+from tests.harness.compare import Mismatch, assert_same
+from tests.harness.layer import CLIP
+from tests.harness.paths import EAGER, UNKNOWN, UNROLL, XLA, the_layer
+from tests.harness.properties import documented
+from tests.harness.releases import batch_input, reset_state, tf
+from tests.harness.stateful import integers, machine
+
+STATEFUL = (
+    "stateful: Boolean (default: `False`). If `True`, the last state for each sample at index i in "
+    "a batch will be used as the initial state for the sample of index i in the following batch."
+)
+NEEDS = {"stateful", "return_sequences", "return_state"}
+X = integers(9, 4, 3, 2).astype(np.float32)
+
+
+@pytest.mark.parametrize("dtype", FORMATS)
+@pytest.mark.parametrize("path", [EAGER, UNROLL, UNKNOWN], ids=str)
+@documented("SimpleRNN", STATEFUL, needs=NEEDS)
+def test_a_stateful_layer_goes_on_from_its_last_state(path, dtype):
+    few = settings(max_examples=max(1, settings().max_examples // 6), stateful_step_count=8)
+    run_state_machine_as_test(machine(path, dtype), settings=few)
+
+
+@pytest.mark.parametrize("path", [EAGER, UNROLL, UNKNOWN, XLA], ids=str)
+@pytest.mark.parametrize("rows", [1, 2, 5])
+@documented(
+    "RNN",
+    "This assumes a one-to-one mapping between samples in different successive batches.",
+    needs=NEEDS,
+)
+def test_a_stateful_layer_refuses_another_batch_size(path, rows):
+    options = {"return_sequences": True, "return_state": True, **dict(path.options)}
+    made = layer.under_test().build(4, 2, batch=3, stateful=True, **options)
+    run = path.call(made)
+    try:
+        with the_layer():
+            run(tf.ones((rows, 3, 2)))
+    except Mismatch:
+        return
+    raise Mismatch(f"{rows} rows are accepted by a layer whose state has 3")
+
+
+@documented("RNN", STATEFUL, needs={"stateful"})
+def test_predict_and_fit_carry_the_state_from_batch_to_batch():
+    made = layer.under_test().build(4, 2, batch=2, stateful=True, activation=CLIP)
+    layer.set_weights(made, *(integers(i, *w.shape) for i, w in enumerate(made.get_weights())))
+    with the_layer():
+        model = tf.keras.Sequential([batch_input(2, 3, 2), made])
+        model.compile(tf.keras.optimizers.SGD(0.0), "mse")
+        apart = [np.asarray(made(X[:2])), np.asarray(made(X[2:]))]
+        reset_state(made)
+        together = model.predict(X, batch_size=2, verbose=0)
+        reset_state(made)
+        model.fit(X, np.zeros((4, 4), np.float32), batch_size=2, shuffle=False, verbose=0)
+        after_fit = np.asarray(made.states[0])
+    assert_same("predict", together, np.concatenate(apart))
+    assert_same("state after fit", after_fit, apart[1])
+
+
+@documented(
+    "RNN",
+    "You can specify the initial state of RNN layers numerically by calling `reset_state()` with "
+    "the keyword argument `states`. The value of `states` should be a numpy array or list of numpy "
+    "arrays representing the initial state of the RNN layer.",
+    needs={"stateful"},
+)
+def test_reset_with_states_sets_them():
+    made = layer.under_test().build(4, 2, batch=2, stateful=True)
+    states = np.ones((2, 4), np.float32)
+    with the_layer():
+        reset = getattr(made, "reset_state", None) or made.reset_states
+        reset(states=states)
+    assert_same("state", np.asarray(made.states[0]), states)
+
+
+@documented(
+    "RNN",
+    "To reset the states of your model, call `.reset_state()` on either a specific layer, or on "
+    "your entire model.",
+    needs={"stateful"},
+)
+def test_reset_of_a_model_resets_its_layers():
+    made = layer.under_test().build(4, 2, batch=2, stateful=True)
+    model = tf.keras.Sequential([batch_input(2, 3, 2), made])
+    model(X[:2])
+    with the_layer():
+        (getattr(model, "reset_state", None) or model.reset_states)()
+    assert_same("state", np.asarray(made.states[0]), np.zeros((2, 4)))
