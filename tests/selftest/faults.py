@@ -3,7 +3,9 @@
 A fault is loaded as a user's layer is: `pytest --layer tests.selftest.faults:Transposed`.
 """
 
+import time
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -14,7 +16,7 @@ SimpleRNN = tf.keras.layers.SimpleRNN
 
 @dataclass(frozen=True)
 class Fault:
-    """breaks: the properties that must fail, and no others."""
+    """breaks: the properties that must fail; what rests on them may fail as well."""
 
     what: str
     layer: str
@@ -297,7 +299,11 @@ class UnrolledOffByOne(WrongResult):
         return outputs, state
 
 
-@fault("the symbolic output has one unit too many", "symbolic_shapes_are_those_of_the_results")
+@fault(
+    "the symbolic output has one unit too many",
+    "symbolic_shapes_are_those_of_the_results",
+    "compute_output_shape_gives_the_shapes_that_come",
+)
 class WrongSymbolicShape(Wrong):
     def compute_output_shape(self, sequences_shape, initial_state_shape=None):
         return (*sequences_shape[:-1], self.units + 1)
@@ -358,3 +364,238 @@ class RecurrentKernelOff(Wrong):
         U = tf.convert_to_tensor(self.cell.recurrent_kernel)
         off = 1e-13 if U.dtype == tf.float64 else 1e-5
         return self.step(inputs, states[0], recurrent_kernel=U * (1 + off))
+
+
+class Without(SimpleRNN):
+    """A SimpleRNN that takes an argument and forgets it."""
+
+    forgotten = ""
+
+    def __init__(self, units, **options):
+        options.pop(self.forgotten, None)
+        super().__init__(units, **options)
+
+
+@fault(
+    "constraints of the kernel are forgotten",
+    "after_a_training_step_a_constraint_holds_for_its_own_weights",
+)
+class WithoutConstraint(Without):
+    forgotten = "kernel_constraint"
+
+
+@fault("every layer is trainable", "a_layer_that_is_not_trainable_is_not_trained")
+class AlwaysTrainable(Without):
+    forgotten = "trainable"
+
+
+@fault(
+    "go_backwards is forgotten",
+    "bidirectional_runs_both_ways_and_merges",
+    "going_backwards_is_going_forwards_over_the_reversed_sequence",
+)
+class WithoutGoBackwards(Without):
+    forgotten = "go_backwards"
+
+
+@fault("return_state is forgotten", "bidirectional_takes_what_the_layer_takes")
+class WithoutReturnState(Without):
+    forgotten = "return_state"
+
+
+@fault(
+    "the configuration lacks go_backwards",
+    "an_argument_is_kept",
+    "arguments_are_kept_whatever_the_others_are",
+    "a_copy_of_the_layer_gives_what_the_layer_gives",
+)
+class ConfigWithoutGoBackwards(SimpleRNN):
+    def get_config(self):
+        return {k: v for k, v in super().get_config().items() if k != "go_backwards"}
+
+
+@fault(
+    "traced, an initial state that is given is forgotten",
+    "a_model_of_the_layer_gives_what_the_layer_gives",
+)
+class TracedWithoutInitialState(Wrong):
+    def bend(self, right, inputs, mask, initial_state):
+        return right(inputs) if tf.executing_eagerly() else right(inputs, initial_state=None)
+
+
+@fault("there is no bias by default", "documented_defaults_are_the_defaults")
+class NoBias(SimpleRNN):
+    def __init__(self, units, use_bias=False, **options):
+        super().__init__(units, use_bias=use_bias, **options)
+
+
+@fault(
+    "the regularizers of the two kernels are exchanged",
+    "a_regularizer_gives_the_loss_of_its_own_weights",
+)
+class ExchangedRegularizers(SimpleRNN):
+    def __init__(self, units, kernel_regularizer=None, recurrent_regularizer=None, **options):
+        super().__init__(
+            units,
+            kernel_regularizer=recurrent_regularizer,
+            recurrent_regularizer=kernel_regularizer,
+            **options,
+        )
+
+
+@fault(
+    "a layer of one's own forgets the activity regularizer",
+    "the_activity_regularizer_gives_its_loss",
+)
+class OwnLayer(tf.keras.layers.RNN):
+    def __init__(self, units, activation="tanh", activity_regularizer=None, **options):
+        super().__init__(tf.keras.layers.SimpleRNNCell(units, activation), **options)
+
+
+@fault("an unknown activation is taken for none", "a_wrong_value_is_refused")
+class AnyActivation(SimpleRNN):
+    def __init__(self, units, activation="tanh", **options):
+        known = callable(activation) or hasattr(tf.keras.activations, str(activation))
+        super().__init__(units, activation=activation if known else None, **options)
+
+
+@fault(
+    "a mask of too few steps is filled up",
+    "what_has_the_wrong_shape_is_refused_and_changes_nothing",
+)
+class FillsMasks(Wrong):
+    def bend(self, right, inputs, mask, initial_state):
+        if mask is not None and mask.shape[1] is not None and inputs.shape[1] is not None:
+            mask = tf.pad(mask, [[0, 0], [0, max(0, inputs.shape[1] - mask.shape[1])]])
+        return right(inputs, mask=mask)
+
+
+@fault(
+    "under a mixed policy the weights are kept in half",
+    "a_mixed_policy_computes_in_half_and_keeps_its_weights_in_float32",
+)
+class HalfWeights(SimpleRNN):
+    def __init__(self, units, dtype=None, **options):
+        dtype = dtype.removeprefix("mixed_") if isinstance(dtype, str) else dtype
+        super().__init__(units, dtype=dtype, **options)
+
+
+@fault("inputs of another dtype are taken for ones", "inputs_of_another_dtype_are_cast")
+class OtherDtypesAreOnes(SimpleRNN):
+    def __call__(self, inputs, *args, **more):
+        if tf.as_dtype(inputs.dtype).name != self.compute_dtype:
+            inputs = tf.ones_like(inputs)
+        return super().__call__(inputs, *args, **more)
+
+
+@fault("a mask of numbers masks nothing", "a_mask_may_be_of_any_dtype_and_of_one_number_a_step")
+class MasksOfNumbers(Wrong):
+    def bend(self, right, inputs, mask, initial_state):
+        return right(inputs, mask=mask if mask is None or mask.dtype == tf.bool else None)
+
+
+@fault(
+    "a mask that comes with the inputs is ignored",
+    "a_mask_of_a_layer_before_masks_as_one_that_is_given",
+)
+class IgnoresMasksOfInputs(SimpleRNN):
+    def __call__(self, inputs, *args, **more):
+        inputs = tf.identity(inputs) if isinstance(inputs, tf.Tensor) else inputs
+        return super().__call__(inputs, *args, **more)
+
+
+@fault("the mask is not handed on", "a_mask_is_handed_on_to_the_layer_behind")
+class KeepsMasks(SimpleRNN):
+    def compute_mask(self, inputs, mask=None):
+        return None
+
+
+class NegativeState(tf.keras.layers.SimpleRNNCell):
+    def call(self, *args, **more):
+        output, _ = super().call(*args, **more)
+        return output, [-output]
+
+
+@fault("the cell's state is minus its output", "cells_are_stacked_on_top_of_each_other")
+class OfNegativeState(SimpleRNN):
+    def __init__(self, units, **options):
+        super().__init__(units, **options)
+        self.cell.__class__ = NegativeState
+
+
+@fault("a reset leaves the state as it was", "a_stateful_layer_goes_on_from_its_last_state")
+class NeverReset(SimpleRNN):
+    def reset_state(self):
+        pass
+
+    def reset_states(self, states=None):
+        pass
+
+
+@fault(
+    "a stateful layer repeats the first row of a batch of another size",
+    "a_stateful_layer_refuses_another_batch_size",
+)
+class AnyBatch(Wrong):
+    def __call__(self, inputs, **more):
+        if self.stateful and self.states is not None:
+            rows = self.states[0].shape[0]
+            if inputs.shape[0] not in (None, rows):
+                inputs = tf.repeat(inputs[:1], rows, axis=0)
+        return super().__call__(inputs, **more)
+
+
+@fault(
+    "traced, each batch begins at zero",
+    "predict_and_fit_carry_the_state_from_batch_to_batch",
+)
+class TracedFromZero(Wrong):
+    def bend(self, right, inputs, mask, initial_state):
+        if tf.executing_eagerly() or not self.stateful:
+            return right(inputs)
+        zero = tf.zeros((inputs.shape[0], self.units), inputs.dtype)
+        return right(inputs, initial_state=[zero])
+
+
+@fault(
+    "in training the outputs are a little larger",
+    "training_changes_nothing_where_nothing_is_dropped",
+)
+class LargerInTraining(SimpleRNN):
+    def call(self, sequences, initial_state=None, mask=None, training=None):
+        results = super().call(sequences, initial_state=initial_state, mask=mask, training=training)
+        grown = 1.0625 if training else 1.0
+        return tf.nest.map_structure(lambda part: part * tf.cast(grown, part.dtype), results)
+
+
+@fault(
+    "a call grows the bias",
+    "the_same_call_twice_gives_the_same_and_changes_no_variable",
+)
+class GrowsItsBias(Wrong):
+    def bend(self, right, inputs, mask, initial_state):
+        results = right(inputs)
+        if self.cell.bias is not None:
+            self.cell.bias.assign(tf.convert_to_tensor(self.cell.bias) + 1)
+        return results
+
+
+@fault(
+    "the inputs of a call are kept in the layer while others may call it",
+    "calls_from_many_threads_give_what_one_thread_gives",
+)
+class OneCallAtATime(Wrong):
+    def bend(self, right, inputs, mask, initial_state):
+        self.__dict__["inputs_of_the_call"] = inputs
+        time.sleep(0.01)
+        return right(self.__dict__["inputs_of_the_call"])
+
+
+@fault("every result is kept", "calls_leave_nothing_behind")
+class KeepsEveryResult(Wrong):
+    kept: ClassVar[list] = []
+
+    def bend(self, right, inputs, mask, initial_state):
+        results = right(inputs)
+        self.kept.append(results)
+        return results
