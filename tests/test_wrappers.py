@@ -1,14 +1,15 @@
 """Bidirectional, RNN over cells, and cells on top of each other."""
 
+import numpy as np
 import pytest
 from hypothesis import strategies as st
 
 from tests.harness import layer
 from tests.harness.compare import Mismatch, assert_same
 from tests.harness.layer import CLIP
-from tests.harness.paths import the_layer
+from tests.harness.paths import CELL, the_layer
 from tests.harness.properties import documented, promise
-from tests.harness.releases import tf
+from tests.harness.releases import initial_state_of, tf
 from tests.harness.wrappers import BIDIRECTIONAL, STACKED, both_directions, one_on_the_other
 
 EXACT = {"activation": (CLIP,)}
@@ -84,3 +85,74 @@ def test_stacked_cells_return_a_tensor_for_each_state():
         shapes = [tuple(part.shape) for part in results]
     if shapes != [(1, 3), (1, 4), (1, 3)]:
         raise Mismatch(f"shapes: expected (1, 3), (1, 4), (1, 3), got {shapes}")
+
+
+UNLIKE = {
+    "the same direction": {"go_backwards": False},
+    "another return_sequences": {"go_backwards": True, "return_sequences": True},
+    "another return_state": {"go_backwards": True, "return_state": True},
+    "another stateful": {"go_backwards": True, "stateful": True},
+}
+
+
+@pytest.mark.parametrize("unlike", UNLIKE)
+@documented(
+    "Bidirectional",
+    "`backward_layer` and `layer` should have different `go_backwards` argument values. A "
+    "`ValueError` will be raised if these requirements are not met.",
+    needs={"go_backwards", "return_sequences", "return_state", "stateful"},
+)
+def test_bidirectional_refuses_a_backward_layer_that_does_not_match(unlike):
+    make = layer.under_test().make
+    try:
+        tf.keras.layers.Bidirectional(make(2), backward_layer=make(2, **UNLIKE[unlike]))
+    except ValueError:
+        return
+    raise Mismatch(f"a backward layer of {unlike} is accepted")
+
+
+@documented(
+    "Bidirectional",
+    "instantiating a `Bidirectional` layer from an existing RNN layer instance will not reuse the "
+    "weights state of the RNN layer instance",
+    needs={"go_backwards"},
+)
+def test_bidirectional_has_weights_of_its_own():
+    with the_layer():
+        one = layer.under_test().build(2, 2)
+        before = one.get_weights()
+        both = tf.keras.layers.Bidirectional(one)
+        both.build((None, None, 2))
+        both.set_weights([w + 1 for w in both.get_weights()])
+    for old, new in zip(before, one.get_weights(), strict=True):
+        assert_same("weights of the layer", new, old)
+
+
+@promise(
+    "SimpleRNNCell",
+    "states: A 2D tensor with shape `(batch, units)`, which is the state from the previous time "
+    "step.",
+    choices={"time": (1,), "large": (None, "units", "batch"), "initial_state": (True,)},
+    on=(CELL,),
+    bare=st.booleans(),
+)
+def test_a_cell_takes_one_step(case, path, bare):
+    given = path.arguments(case)
+    state = given["initial_state"]
+    with the_layer():
+        output, after = path.built(case).cell(given["x"][:, 0], state[0] if bare else state)
+    whole = path.run(case)
+    assert_same("output", output, whole.outputs[:, 0])
+    assert_same("state", tf.nest.flatten(after)[0], whole.state)
+
+
+@documented(
+    "RNN",
+    "`get_initial_state(batch_size=None)`: ... The returned initial state should have shape "
+    "`(batch_size, cell.state_size)`.",
+    needs={"cell"},
+)
+def test_the_initial_state_of_a_cell_is_zero():
+    with the_layer():
+        state = initial_state_of(layer.under_test().build(4, 2).cell, batch=3)
+    assert_same("state", state, np.zeros((3, 4)))

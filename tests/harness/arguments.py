@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from tests.harness import deviations, layer
-from tests.harness.releases import tf
+from tests.harness.releases import KERAS_2, tf
 
 UNUSUAL = {
     "activation": ("relu", None, "softsign"),
@@ -35,6 +35,8 @@ UNUSUAL = {
     "name": ("kept",),
 }
 """Values of each documented argument that are not its default."""
+if KERAS_2:
+    UNUSUAL["time_major"] = (True,)
 
 _KINDS = {
     "activation": tf.keras.activations,

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 
 from tests.harness import Unusable
-from tests.harness.releases import tf
+from tests.harness.releases import KERAS_2, tf
 
 DEFAULT = "tf.keras.layers:SimpleRNN"
 
@@ -38,6 +38,8 @@ OPTIONS = {
     "trainable": True,
     "name": None,
 }
+if KERAS_2:
+    OPTIONS["time_major"] = False
 """The documented constructor arguments of SimpleRNN beside units, with their defaults."""
 
 CLIP = "clip"

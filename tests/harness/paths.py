@@ -11,7 +11,7 @@ import numpy as np
 from tests.harness import layer
 from tests.harness.cases import Case
 from tests.harness.compare import Mismatch, Run
-from tests.harness.releases import tf
+from tests.harness.releases import KERAS_2, tf
 
 TRACES_KEPT = 96
 
@@ -171,6 +171,19 @@ def cell_loop(made):
     return call
 
 
+def time_major(made):
+    """Inputs, mask and outputs of shape (time, batch, ...), turned on the way in and out."""
+    import tensorflow as tf
+
+    def call(x, mask=None, **more):
+        if mask is not None:
+            more["mask"] = tf.transpose(mask)
+        outputs, state = made(tf.transpose(x, (1, 0, 2)), **more)
+        return tf.transpose(outputs, (1, 0, 2)), state
+
+    return call
+
+
 EAGER = Path("eager", eager, "layer(x, **more)")
 FUNCTION = Path(
     "function", function, "tf.function(layer)(x, **more)", traced=True, fixed_shape=True
@@ -192,5 +205,14 @@ CELL = Path(
     needs=frozenset({"cell"}),
 )
 EVERY = (EAGER, FUNCTION, UNKNOWN, XLA, UNROLL, CELL)
+TIME_MAJOR = Path(
+    "time_major",
+    time_major,
+    "time_major(layer)(x, **more)",
+    options=(("time_major", True),),
+    needs=frozenset({"time_major"}),
+)
+OF_KERAS_2 = (TIME_MAJOR,) if KERAS_2 else ()
+"""The paths that Keras 3 has no longer."""
 BITWISE = (EAGER, UNROLL, CELL)
 """The paths whose results are bit for bit those of the eager path."""

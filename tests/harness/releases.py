@@ -83,6 +83,12 @@ def export(model, folder):
     return lambda x: loaded.serve(x) if own else loaded(x)
 
 
+def initial_state_of(cell, batch: int):
+    """The state (batch, units) from which a cell starts where none is given."""
+    more = {"dtype": cell.dtype} if KERAS_2 else {}
+    return tf.nest.flatten(cell.get_initial_state(batch_size=batch, **more))[0]
+
+
 def reset_state(made) -> None:
     """Set the state of a stateful layer to zero."""
     made.reset_states() if KERAS_2 else made.reset_state()

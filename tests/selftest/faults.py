@@ -391,6 +391,7 @@ class AlwaysTrainable(Without):
 
 @fault(
     "go_backwards is forgotten",
+    "bidirectional_refuses_a_backward_layer_that_does_not_match",
     "bidirectional_runs_both_ways_and_merges",
     "going_backwards_is_going_forwards_over_the_reversed_sequence",
 )
@@ -599,3 +600,37 @@ class KeepsEveryResult(Wrong):
         results = right(inputs)
         self.kept.append(results)
         return results
+
+
+class InitialOnesCell(tf.keras.layers.SimpleRNNCell):
+    def get_initial_state(self, *args, **more):
+        return tf.nest.map_structure(tf.ones_like, super().get_initial_state(*args, **more))
+
+    def call(self, inputs, states, training=None):
+        bare = not isinstance(states, (list, tuple))
+        output, after = super().call(inputs, states)
+        return (output + 1, after) if bare else (output, after)
+
+
+@fault(
+    "the cell starts from ones, and adds one to its output if its state is a bare tensor",
+    "the_initial_state_of_a_cell_is_zero",
+    "a_cell_takes_one_step",
+)
+class OfInitialOnes(SimpleRNN):
+    def __init__(self, units, **options):
+        super().__init__(units, **options)
+        self.cell.__class__ = InitialOnesCell
+
+
+@fault("Bidirectional gets the layer itself", "bidirectional_has_weights_of_its_own")
+class SharesItself(SimpleRNN):
+    asked = None
+
+    def get_config(self):
+        type(self).asked = self
+        return super().get_config()
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        return super().from_config(config) if config["go_backwards"] else cls.asked
