@@ -89,7 +89,9 @@ class LeaveOut(ast.NodeTransformer):
         return self.left == -1
 
     def visit_Assign(self, node):
-        return ast.copy_location(ast.Pass(), node) if self._is_it(node, "statement") else node
+        if self._is_it(node, "statement"):
+            return ast.copy_location(ast.Pass(), node)
+        return self.generic_visit(node)
 
     def visit_Expr(self, node):
         if isinstance(node.value, ast.Constant):  # a docstring
