@@ -8,11 +8,13 @@ from tests.harness.properties import promise
 RECURRENT = "Fully-connected RNN where the output is to be fed back as the new input."
 
 
-@promise("SimpleRNN", RECURRENT, choices=EXACT, integers=True, on=(*EVERY, *OF_KERAS_2))
+@promise(
+    "SimpleRNN", RECURRENT, choices=EXACT, integers=True, on=(*EVERY, *OF_KERAS_2), thorough=True
+)
 def test_integers_give_the_recurrence_exactly(case, path):
     assert_exact(path.run(case), case)
 
 
-@promise("SimpleRNN", RECURRENT)
+@promise("SimpleRNN", RECURRENT, thorough=True)
 def test_each_step_is_within_rounding_of_the_recurrence(case, path):
     assert_steps(path.run(case), case)

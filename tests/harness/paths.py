@@ -186,7 +186,12 @@ def time_major(made):
 
 EAGER = Path("eager", eager, "layer(x, **more)")
 FUNCTION = Path(
-    "function", function, "tf.function(layer)(x, **more)", traced=True, fixed_shape=True
+    "function",
+    function,
+    "tf.function(layer)(x, **more)",
+    traced=True,
+    fixed_shape=True,
+    share=0.5,
 )
 UNKNOWN = Path("unknown", unknown, "unknown(layer)(x, **more)", traced=True)
 XLA = Path(
@@ -195,6 +200,7 @@ XLA = Path(
     "tf.function(layer, jit_compile=True)(x, **more)",
     traced=True,
     fixed_shape=True,
+    share=0.5,
 )
 UNROLL = Path("unroll", eager, "layer(x, **more)", options=(("unroll", True),))
 CELL = Path(

@@ -18,7 +18,7 @@ from tests.harness.cases import Case
 from tests.harness.compare import Mismatch, ledger
 
 EXAMPLES_PER_PLAN = 4  # how often a path that traces uses each plan, at least
-PLANS = 6, 48  # the fewest and the most; more would only fill the memory with traces
+PLANS = 3, 48  # the fewest and the most; more would only fill the memory with traces
 
 PROPERTIES: dict[str, "Property | Documented"] = {}
 """Every property that has been imported, by name."""
@@ -37,12 +37,14 @@ class Property:
     body: a function of a case, a path and further drawn values, that raises Mismatch.
     """
 
-    def __init__(self, body, source, sentence, choices, integers, on, needs, covers, also):
+    def __init__(
+        self, body, source, sentence, choices, integers, on, needs, covers, thorough, also
+    ):
         self.name, self.body = body.__name__, body
         self.source, self.sentence = source, sentence
         self.choices, self.integers, self.on = choices, integers, on
         self.needs = frozenset(needs)
-        self.covers, self.also = covers, also
+        self.covers, self.thorough, self.also = covers, thorough, also
 
     def missing(self, path: paths.Path) -> list[str]:
         """The features that this property needs on that path and the layer has not."""
@@ -60,7 +62,8 @@ class Property:
             and name not in layer.under_test().features
         }
         profile = settings()
-        profile = settings(max_examples=max(1, round(profile.max_examples * path.share)))
+        share = 1.0 if self.thorough else path.share
+        profile = settings(max_examples=max(1, round(profile.max_examples * share)))
         choices = drawing.narrowed(self.choices, path.choices)
         plans = int(np.clip(profile.max_examples // EXAMPLES_PER_PLAN, *PLANS))
 
@@ -121,6 +124,7 @@ def promise(
     on: Collection[paths.Path] = paths.EVERY,
     needs: Collection[str] = (),
     covers: Collection[str] = (),
+    thorough: bool = False,
     **also: SearchStrategy,
 ):
     """Make a property of a function of (case, path, ...).
@@ -128,11 +132,14 @@ def promise(
     source: what is documented, such as "SimpleRNN". sentence: its documentation's words. choices,
     integers: as in `drawing.cases`. on: the paths where it has a meaning. needs: features of the
     layer without which it is not applicable. covers: choices that are all tried, in all
-    combinations, on the paths that do not trace. also: strategies of further arguments.
+    combinations, on the paths that do not trace. thorough: whether dear paths, too, get all of the
+    profile's examples. also: strategies of further arguments.
     """
 
     def decorate(body):
-        prop = Property(body, source, sentence, choices or {}, integers, on, needs, covers, also)
+        prop = Property(
+            body, source, sentence, choices or {}, integers, on, needs, covers, thorough, also
+        )
         PROPERTIES[prop.name] = prop
 
         @pytest.mark.parametrize("path", [p for p in on if not p.lacks & prop.needs], ids=str)
