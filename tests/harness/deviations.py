@@ -53,6 +53,12 @@ class Deviation:
             self.tensorflow, prereleases=True
         ).contains(TENSORFLOW)
 
+    @property
+    def bounds(self) -> str:
+        """The releases that show it, in words."""
+        named = {"tensorflow": self.tensorflow, "keras": self.keras}
+        return " ".join(f"{package} {which}" for package, which in named.items() if which) or "all"
+
     def excuses(self, name: str, path: str, case: Case) -> bool:
         """Whether this is why the property of that name fails on that path and case."""
         if not {name, "*"} & {self.shown_by, *self.properties} or (
