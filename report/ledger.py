@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from packaging.version import Version
 
-from report.records import Test
+from report.records import Result
 from report.table import Column, Row, Table
 
 Series = Mapping[str, Mapping[str, float]]
@@ -23,14 +23,14 @@ def recorded(table: Table, fact: str) -> Series:
 def error_over_bound(table: Table) -> Series:
     """The largest error/bound of each property and path that has any rounding."""
 
-    def numbers(row: Row, test: Test):
+    def numbers(row: Row, test: Result):
         largest = test.facts.get("error/bound")
         return {f"{row.title}, {test.variant}": largest} if largest else {}
 
     return _series(table, numbers)
 
 
-def _series(table: Table, numbers: Callable[[Row, Test], Mapping[str, float]]) -> Series:
+def _series(table: Table, numbers: Callable[[Row, Result], Mapping[str, float]]) -> Series:
     found = defaultdict(dict)
     for row in table.rows.values():
         for column, cell in row.cells.items():

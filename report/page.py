@@ -15,7 +15,7 @@ MARKS = {
     FAILURE: "✗ fails",
     CRASHED: "✗ crashes",
     NOT_APPLICABLE: "n/a",
-    NOT_RUN: "–",
+    NOT_RUN: "?",
 }
 """How a state looks in a cell: no two differ by colour alone."""
 

@@ -13,8 +13,8 @@ class Unreadable(Exception):
 
 
 @dataclass
-class Test:
-    """One test of a run.
+class Result:
+    """What one test of a run gave.
 
     outcome: "passed", "failed", "skipped", or "crashed" where the process ended during the test.
     facts: the properties that the test recorded. text: why it failed or was skipped.
@@ -47,7 +47,7 @@ class Record:
 
     name: str
     facts: dict = field(default_factory=dict)
-    tests: dict[str, Test] = field(default_factory=dict)
+    tests: dict[str, Result] = field(default_factory=dict)
     finished: bool = False
     trouble: str = ""
 
@@ -108,7 +108,7 @@ def _take(record: Record, entry: dict, kind: str) -> None:
     elif kind == "CollectReport" and entry["outcome"] == "failed":
         record.trouble = _last_line(entry["longrepr"])
     elif kind == "TestReport":
-        test = record.tests.setdefault(entry["nodeid"], Test(entry["nodeid"]))
+        test = record.tests.setdefault(entry["nodeid"], Result(entry["nodeid"]))
         test.facts.update(entry.get("user_properties", []))
         record.facts = test.facts.pop("run", record.facts)
         test.seconds += entry["duration"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from packaging.version import Version
 
-from report.records import CRASHED, Record, Test
+from report.records import CRASHED, Record, Result
 
 VERIFIED, DEVIATION, FAILURE = "verified", "deviation", "failure"
 NOT_APPLICABLE, NOT_RUN = "not applicable", "not run"
@@ -51,7 +51,7 @@ class Cell:
     deviations: the ids of those that the release is known for.
     """
 
-    tests: dict[str, Test]
+    tests: dict[str, Result]
     expected: bool = True
     deviations: tuple[str, ...] = ()
 
@@ -83,7 +83,7 @@ class Cell:
         return max((t.facts.get("error/bound", 0) for t in self.tests.values()), default=0)
 
     @property
-    def failures(self) -> list[Test]:
+    def failures(self) -> list[Result]:
         return [t for t in self.tests.values() if t.outcome in ("failed", CRASHED)]
 
     @property
@@ -229,7 +229,7 @@ def _fill(column: Column, record: Record, rows: Mapping[str, Row], known: Mappin
     for test in record.tests.values():
         tests[test.name][test.variant] = test
     for id in record.facts.get("tests", ()):  # what was to run when the process ended
-        test = Test(id, NOT_RUN)
+        test = Result(id, NOT_RUN)
         tests[test.name].setdefault(test.variant, test)
     applies = defaultdict(list)
     for facts in record.facts.get("deviations", ()):
