@@ -39,7 +39,7 @@ def page(table: Table, red: list[str]) -> str:
         ("The time of a step", "microseconds", ledger.recorded(table, "microseconds a step")),
     )
     figures = [
-        (title, unit, series, plots.svg(table.columns, series, title, unit))
+        (title, unit, series, plots.plot(table.columns, series, unit))
         for title, unit, series in measured
         if series
     ]

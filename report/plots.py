@@ -1,7 +1,7 @@
-"""Plots as inline SVG. Their lines are told apart by marks and dashes, not by colour alone."""
+"""Plots as SVG. Their lines are told apart by marks and dashes, not by colour alone."""
 
+import base64
 import io
-from html import escape
 
 import matplotlib
 
@@ -15,10 +15,10 @@ MARKERS = "os^vD<>pX*P"
 DASHES = ("-", "--", ":", "-.")
 
 
-def svg(columns: list[Column], series: Series, title: str, unit: str) -> str:
-    """One numbered line for each series over the columns, on a logarithmic scale, as <svg>."""
+def plot(columns: list[Column], series: Series, unit: str) -> str:
+    """One numbered line for each series over the columns, on a logarithmic scale: a data URL."""
     names = [c.name for c in columns if any(c.name in values for values in series.values())]
-    with pyplot.rc_context({"svg.fonttype": "none", "svg.hashsalt": title}):
+    with pyplot.rc_context({"svg.fonttype": "none", "svg.hashsalt": unit}):
         figure, axes = pyplot.subplots(
             figsize=(max(5.5, 2.5 + 0.34 * len(names)), 3.6), layout="constrained"
         )
@@ -38,9 +38,7 @@ def svg(columns: list[Column], series: Series, title: str, unit: str) -> str:
         axes.legend(
             fontsize="small", ncols=1 + len(series) // 12, loc="upper left", bbox_to_anchor=(1, 1)
         )
-        out = io.StringIO()
-        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+        out = io.BytesIO()
+        figure.savefig(out, format="svg", metadata={"Date": None})
         pyplot.close(figure)
-    drawn = out.getvalue()
-    drawn = drawn[drawn.index("<svg") :]
-    return drawn.replace("<svg", f'<svg role="img" aria-label="{escape(title)}"', 1)
+    return "data:image/svg+xml;base64," + base64.b64encode(out.getvalue()).decode()

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 CRASHED = "crashed"
+TOLD = {"tensorflow", "keras", "environment", "tests", "properties", "deviations"}
+"""What every run tells about itself, as tests/harness/record.py has it."""
 
 
 class Unreadable(Exception):
@@ -96,6 +98,8 @@ def read(file: Path) -> Record:
             if number == len(lines) > 1:
                 break
             raise Unreadable(f"{file} is no record: line {number} is not pytest's") from None
+    if record.facts and not record.facts.keys() >= TOLD:
+        raise Unreadable(f"{file} is a record of another version of this suite")
     record.name = record.facts.get("name") or record.name
     if not record.tests:
         record.trouble = record.trouble or "the run ended before its first test"

@@ -11,8 +11,8 @@ from report.records import CRASHED, Record, Result
 
 VERIFIED, DEVIATION, FAILURE = "verified", "deviation", "failure"
 NOT_APPLICABLE, NOT_RUN = "not applicable", "not run"
-GREEN = {VERIFIED, DEVIATION, NOT_APPLICABLE}
 HELD = {VERIFIED, DEVIATION}
+NAMED = 3  # of promises that were not run, in one line
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Column:
 
     @property
     def python(self) -> str:
-        return self.facts.get("environment", {}).get("python", "unknown")
+        return self.facts.get("environment", {}).get("python", "0")
 
     @property
     def may_fail(self) -> bool:
@@ -156,7 +156,8 @@ class Table:
                 if cell.state == NOT_RUN and cell.expected and not column.trouble:
                     not_run.append(row.title)
             if not_run:
-                found.append(f"{column.name}: {len(not_run)} not run: {', '.join(not_run)}")
+                more = f" and {len(not_run) - NAMED} more" if len(not_run) > NAMED else ""
+                found.append(f"{column.name}: not run: {', '.join(not_run[:NAMED])}{more}")
         names = {c.name for c in must_hold}
         for row in before.rows.values() if before else ():
             for name, old in row.cells.items():
