@@ -7,7 +7,18 @@ import jinja2
 
 from report import ledger, plots
 from report.records import CRASHED
-from report.table import DEVIATION, FAILURE, NOT_APPLICABLE, NOT_RUN, VERIFIED, Table
+from report.table import (
+    DEVIATION,
+    FAILURE,
+    KEEPS,
+    NEW,
+    NOT_APPLICABLE,
+    NOT_RUN,
+    SHOWS,
+    VANISHED,
+    VERIFIED,
+    Table,
+)
 
 MARKS = {
     VERIFIED: "✓",
@@ -16,6 +27,10 @@ MARKS = {
     CRASHED: "✗ crashes",
     NOT_APPLICABLE: "n/a",
     NOT_RUN: "?",
+    SHOWS: "≠ shows",
+    KEEPS: "✓ keeps",
+    VANISHED: "✗ vanished",
+    NEW: "✗ shows too",
 }
 """How a state looks in a cell: no two differ by colour alone."""
 

@@ -12,6 +12,13 @@ from report.records import CRASHED, Record, Result
 VERIFIED, DEVIATION, FAILURE = "verified", "deviation", "failure"
 NOT_APPLICABLE, NOT_RUN = "not applicable", "not run"
 HELD = {VERIFIED, DEVIATION}
+SHOWS, KEEPS, VANISHED, NEW = "shows", "keeps", "vanished", "shows too"
+BY_WITNESS = {
+    (True, True): SHOWS,
+    (False, False): KEEPS,
+    (False, True): VANISHED,
+    (True, False): NEW,
+}
 NAMED = 3  # of promises that were not run, in one line
 
 
@@ -112,12 +119,25 @@ class Row:
 
 @dataclass
 class Known:
-    """One registered deviation, and whether each release shows it: True, False, None if unknown."""
+    """One registered deviation.
+
+    applies: whether it is registered for each release. shown: whether the release shows it, or
+    None where that is unknown. unable: releases that lack what the witness needs. script: the
+    witness.
+    """
 
     id: str
     facts: Mapping
     script: str = ""
+    applies: dict[str, bool] = field(default_factory=dict)
     shown: dict[str, bool | None] = field(default_factory=dict)
+    unable: set[str] = field(default_factory=set)
+
+    def state(self, column: str) -> str:
+        """One of the four that registration and release can make, or why there is none."""
+        if self.shown.get(column) is None:
+            return NOT_APPLICABLE if column in self.unable else NOT_RUN
+        return BY_WITNESS[self.shown[column], self.applies[column]]
 
     @property
     def edges(self) -> list[tuple[str, str]]:
@@ -215,6 +235,7 @@ def _known(columns: list[Column], by_name: Mapping[str, Record]) -> dict[str, Kn
         for facts in column.facts.get("deviations", ()):
             known = found.setdefault(facts["id"], Known(facts["id"], facts))
             known.facts = facts
+            known.applies[column.name] = facts["applies"]
             known.shown[column.name] = None
         for test in by_name[column.name].tests.values():
             facts = test.facts
@@ -222,6 +243,7 @@ def _known(columns: list[Column], by_name: Mapping[str, Record]) -> dict[str, Kn
                 known = found[facts["deviation"]]
                 known.shown[column.name] = facts.get("shows")
                 known.script = facts.get("script", known.script)
+                known.unable |= {column.name} if "not applicable" in facts else set()
     return found
 
 

@@ -163,6 +163,20 @@ def test_a_deviation_without_a_witness_is_shown_by_its_property():
     assert table.join(runs).known["d"].shown == {"env": True}
 
 
+@pytest.mark.parametrize(
+    ("shows", "applies", "state"),
+    [
+        (True, True, "shows"),
+        (False, False, "keeps"),
+        (False, True, "vanished"),
+        (True, False, "shows too"),
+    ],
+)
+def test_a_witness_and_the_registration_agree_or_it_is_told(shows, applies, state):
+    whole = table.join([made("env", witness(shows), deviations=[deviation(applies)])])
+    assert whole.known["d"].state("env") == state
+
+
 @pytest.mark.parametrize("outcome", ["failed", CRASHED])
 def test_a_failure_is_red_but_in_a_build_that_nobody_released(outcome):
     red = table.join([made("env", a_test(outcome))]).red()
