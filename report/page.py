@@ -48,7 +48,7 @@ def page(table: Table, red: list[str]) -> str:
     ulp = ledger.recorded(table, "ulp")
     tanh = {name: values for name, values in ulp.items() if name.startswith("tanh")}
     measured = (
-        ("The largest error/bound", "error/bound", ledger.error_over_bound(table)),
+        ("The largest error", "multiples of its bound", ledger.error_over_bound(table)),
         ("The largest error of tanh", "ulp", tanh),
         ("The largest error of one step", "ulp of 1", {n: ulp[n] for n in ulp if n not in tanh}),
         ("The time of a step", "microseconds", ledger.recorded(table, "microseconds a step")),

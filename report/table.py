@@ -22,17 +22,26 @@ BY_WITNESS = {
 NAMED = 3  # of promises that were not run, in one line
 
 
+def title(name: str) -> str:
+    """The name of a test as the sentence that it is."""
+    return name.removeprefix("test_").replace("_", " ")
+
+
 @dataclass(frozen=True)
 class Column:
-    """One environment: its name, releases, and what else the run told."""
+    """One environment: its name, releases, what else the run told, and what its tests gave."""
 
     name: str
     tensorflow: str
     keras: str
     facts: Mapping
-    seconds: float
+    results: tuple[Result, ...]
     finished: bool
     trouble: str
+
+    @property
+    def seconds(self) -> float:
+        return sum(result.seconds for result in self.results)
 
     @property
     def python(self) -> str:
@@ -114,7 +123,7 @@ class Row:
 
     @property
     def title(self) -> str:
-        return self.name.removeprefix("test_").replace("_", " ")
+        return title(self.name)
 
 
 @dataclass
@@ -210,7 +219,7 @@ def _column(record: Record) -> Column:
         facts.get("tensorflow", "unknown"),
         facts.get("keras", "unknown"),
         facts,
-        sum(test.seconds for test in record.tests.values()),
+        tuple(record.tests.values()),
         record.finished,
         record.trouble,
     )
