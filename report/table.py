@@ -272,8 +272,9 @@ def _fill(column: Column, record: Record, rows: Mapping[str, Row], known: Mappin
         row.cells[column.name] = Cell(tests[row.name], promised, tuple(applies[row.name]))
     for facts in record.facts.get("deviations", ()):
         deviation = known[facts["id"]]
-        if deviation.shown[column.name] is None and not deviation.script:
-            # Without a witness: the property itself fails where the deviation is not as registered.
-            states = [rows[name].cells[column.name].state for name in facts["shown_by"]]
-            if set(states) <= HELD:
+        if not facts["witness"]:
+            # The property itself fails where the deviation is not as registered.
+            shown_by = [rows[name] for name in facts["shown_by"] if name in rows]
+            states = {row.cells[column.name].state for row in shown_by}
+            if states and states <= HELD:
                 deviation.shown[column.name] = facts["applies"]

@@ -48,6 +48,7 @@ def facts(config, items) -> dict:
                 "sentence": d.sentence,
                 "departs": d.departs,
                 "releases": d.bounds,
+                "witness": bool(d.witness),
                 "applies": d in deviations.active(),
                 "shown_by": [d.shown_by, *(name for name in d.properties if name != "*")],
                 "upstream": d.upstream,

@@ -106,9 +106,10 @@ def a_test(outcome="passed", variant="eager", **known):
     return Result(f"tests/test_a.py::test_a[{variant}]", outcome, told)
 
 
-def deviation(applies: bool, bounds: str = "keras >=3.0") -> dict:
+def deviation(applies: bool, witness: bool = True) -> dict:
     told = {"id": "d", "sentence": "", "departs": "", "upstream": "not reported"}
-    return {**told, "releases": bounds, "applies": applies, "shown_by": ["test_a"]}
+    shown = {"releases": "keras >=3.0", "applies": applies, "shown_by": ["test_a"]}
+    return {**told, **shown, "witness": witness}
 
 
 def witness(shows: bool) -> Result:
@@ -159,8 +160,10 @@ def test_the_bounds_of_a_deviation_are_where_neighbours_disagree():
 
 
 def test_a_deviation_without_a_witness_is_shown_by_its_property():
-    runs = [made("env", a_test(), deviations=[deviation(True)])]
-    assert table.join(runs).known["d"].shown == {"env": True}
+    for applies in (True, False):
+        told = deviation(applies, witness=False)
+        runs = [made("env", a_test(), deviations=[told])]
+        assert table.join(runs).known["d"].shown == {"env": applies}
 
 
 @pytest.mark.parametrize(
