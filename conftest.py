@@ -55,7 +55,7 @@ def pytest_configure(config):
     from tests.harness import Unusable
 
     try:
-        from tests.harness import deviations, drawing, layer, report
+        from tests.harness import deviations, drawing, layer, record, report
 
         layer.select(config.getoption("--layer"))
         deviations.active()
@@ -68,3 +68,5 @@ def pytest_configure(config):
     seed = config.getoption("--hypothesis-seed")
     drawing.pool_seed = int(seed) if str(seed or "").isdigit() else 0
     config.pluginmanager.register(report.Report(config), "simplernn-report")
+    if config.getoption("--report-log", None):
+        config.pluginmanager.register(record.Record(config), "simplernn-record")

@@ -33,7 +33,7 @@ def test_one_trace_serves_many_lengths_and_batches(built, record_property):
 
 @pytest.mark.parametrize("time", LENGTHS)
 @pytest.mark.parametrize("path", EVERY, ids=str)
-def test_step_loop(benchmark, path, time):
+def test_step_loop(benchmark, path, time, record_property):
     if missing := (path.needs | dict(path.options).keys()) - layer.under_test().features:
         pytest.skip(f"not applicable: the layer has no {', '.join(sorted(missing))}")
     made = layer.under_test().build(
@@ -43,4 +43,5 @@ def test_step_loop(benchmark, path, time):
     benchmark.group = f"step loop, T = {time}"
     benchmark.pedantic(call, args=(x,), rounds=5, iterations=max(1, 20 // time), warmup_rounds=1)
     if benchmark.stats is not None:
-        benchmark.extra_info["microseconds a step"] = benchmark.stats["median"] / time * 1e6
+        step = benchmark.extra_info["microseconds a step"] = benchmark.stats["median"] / time * 1e6
+        record_property("microseconds a step", {f"{path}, T = {time}": round(step, 2)})

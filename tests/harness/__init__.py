@@ -1,6 +1,6 @@
 """What the properties stand on; modules depend on each other in this one direction:
 
-releases < layer < cases < deviations, paths < compare < properties < report
+releases < layer < cases < deviations, paths < compare < properties < report, record
 """
 
 

@@ -56,6 +56,12 @@ class Deviation:
         ).contains(TENSORFLOW)
 
     @property
+    def bounds(self) -> str:
+        """The releases that show it, in words."""
+        named = {"tensorflow": self.tensorflow, "keras": self.keras}
+        return " ".join(f"{package} {which}" for package, which in named.items() if which) or "all"
+
+    @property
     def vanished(self) -> str:
         """What to tell where the release keeps to its documentation after all."""
         return (

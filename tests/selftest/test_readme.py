@@ -30,9 +30,7 @@ def deviations_table() -> str:
         "|---|---|---|---|---|",
     ]
     for d in deviations.load():
-        named = {"tensorflow": d.tensorflow, "keras": d.keras}
-        releases = " ".join(f"{k} {v}" for k, v in named.items() if v) or "all"
-        rows.append(f"| {d.id} | {releases} | {d.sentence} | {d.departs} | {d.upstream} |")
+        rows.append(f"| {d.id} | {d.bounds} | {d.sentence} | {d.departs} | {d.upstream} |")
     return "\n".join(rows)
 
 

@@ -1,0 +1,71 @@
+"""The table as a page and as Markdown."""
+
+import re
+from pathlib import Path
+
+import jinja2
+
+from tests.report import ledger, plots
+from tests.report.records import CRASHED
+from tests.report.table import (
+    DEVIATION,
+    FAILURE,
+    KEEPS,
+    NEW,
+    NOT_APPLICABLE,
+    NOT_RUN,
+    SHOWS,
+    VANISHED,
+    VERIFIED,
+    Table,
+)
+
+MARKS = {
+    VERIFIED: "✓",
+    DEVIATION: "≠",
+    FAILURE: "✗ fails",
+    CRASHED: "✗ crashes",
+    NOT_APPLICABLE: "n/a",
+    NOT_RUN: "?",
+    SHOWS: "≠ shows",
+    KEEPS: "✓ keeps",
+    VANISHED: "✗ vanished",
+    NEW: "✗ shows too",
+}
+"""How a state looks in a cell: no two differ by colour alone."""
+
+_templates = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).parent),
+    autoescape=lambda name: name.endswith(".html.jinja"),
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_templates.filters["slug"] = lambda text: re.sub(r"[^\w.]+", "-", text)
+
+
+def page(table: Table, red: list[str]) -> str:
+    """One HTML file that needs nothing else."""
+    ulp = ledger.recorded(table, "ulp")
+    tanh = {name: values for name, values in ulp.items() if name.startswith("tanh")}
+    measured = (
+        ("The largest error", "multiples of its bound", ledger.error_over_bound(table)),
+        ("The largest error of tanh", "ulp", tanh),
+        ("The largest error of one step", "ulp of 1", {n: ulp[n] for n in ulp if n not in tanh}),
+        ("The time of a step", "microseconds", ledger.recorded(table, "microseconds a step")),
+    )
+    figures = [
+        (title, unit, series, plots.plot(table.columns, series, unit))
+        for title, unit, series in measured
+        if series
+    ]
+    news = ledger.worse(table.columns, ulp)
+    return _render("page.html.jinja", table, red, figures=figures, news=news)
+
+
+def markdown(table: Table, red: list[str]) -> str:
+    """The table alone, to stand in a README."""
+    return _render("table.md.jinja", table, red)
+
+
+def _render(template: str, table: Table, red: list[str], **more) -> str:
+    return _templates.get_template(template).render(table=table, red=red, marks=MARKS, **more)

@@ -1,0 +1,150 @@
+"""Reading records: the lines that pytest-reportlog wrote while a run went on."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+CRASHED = "crashed"
+TOLD = {"tensorflow", "keras", "environment", "tests", "properties", "deviations"}
+"""What every run tells about itself, as tests/harness/record.py has it."""
+
+
+class Unreadable(Exception):
+    """Something is no record; the message is one line for people."""
+
+
+@dataclass
+class Result:
+    """What one test of a run gave.
+
+    outcome: "passed", "failed", "skipped", or "crashed" where the process ended during the test.
+    facts: the properties that the test recorded. text: why it failed or was skipped.
+    """
+
+    id: str
+    outcome: str = CRASHED
+    facts: dict = field(default_factory=dict)
+    text: str = ""
+    seconds: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """The name of the test function."""
+        return self.id.rsplit("::", 1)[-1].split("[")[0]
+
+    @property
+    def variant(self) -> str:
+        """What stands in brackets: mostly the path."""
+        return self.id.partition("[")[2].rstrip("]")
+
+
+@dataclass
+class Record:
+    """One run, or what there is of it.
+
+    facts: what the run told about itself; empty where it ended before its first test. finished:
+    whether it came to its end. trouble: why no test ran.
+    """
+
+    name: str
+    facts: dict = field(default_factory=dict)
+    tests: dict[str, Result] = field(default_factory=dict)
+    finished: bool = False
+    trouble: str = ""
+
+
+def read_all(places: Iterable[Path]) -> tuple[list[Record], list[str]]:
+    """The records in these files and folders, and a line about each file that is none.
+
+    Records of one environment are joined: what was run twice counts as the last one has it.
+    """
+    files, complaints = [], []
+    for place in places:
+        if place.is_dir():
+            files += sorted(place.rglob("*.jsonl"))
+        elif place.exists():
+            files.append(place)
+        else:
+            complaints.append(f"{place} does not exist")
+    joined: dict[str, Record] = {}
+    for file in files:
+        try:
+            record = read(file)
+        except Unreadable as error:
+            complaints.append(str(error))
+            continue
+        if record.name in joined:
+            record = _join(joined[record.name], record)
+        joined[record.name] = record
+    return list(joined.values()), complaints
+
+
+def read(file: Path) -> Record:
+    """The record in a file; Unreadable if it holds none.
+
+    A last line that breaks off is what a run that died leaves behind, and no fault.
+    """
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Unreadable(f"{file} cannot be read: {error}") from None
+    record = Record(file.stem)
+    for number, line in enumerate(lines, 1):
+        try:
+            entry = json.loads(line)
+            _take(record, entry, entry["$report_type"])
+        except (ValueError, KeyError, TypeError, AttributeError):
+            if number == len(lines) > 1:
+                break
+            raise Unreadable(f"{file} is no record: line {number} is not pytest's") from None
+    if record.facts and not record.facts.keys() >= TOLD:
+        raise Unreadable(f"{file} is a record of another version of this suite")
+    record.name = record.facts.get("name") or record.name
+    if not record.tests:
+        record.trouble = record.trouble or "the run ended before its first test"
+    return record
+
+
+def _take(record: Record, entry: dict, kind: str) -> None:
+    if kind == "SessionFinish":
+        record.finished = True
+    elif kind == "CollectReport" and entry["outcome"] == "failed":
+        record.trouble = _last_line(entry["longrepr"])
+    elif kind == "TestReport":
+        test = record.tests.setdefault(entry["nodeid"], Result(entry["nodeid"]))
+        test.facts.update(entry.get("user_properties", []))
+        record.facts = test.facts.pop("run", record.facts)
+        test.seconds += entry["duration"]
+        when, outcome = entry["when"], entry["outcome"]
+        if when == "call" or outcome != "passed":
+            # pytest-xdist reports a test whose worker died at no moment that pytest knows.
+            test.outcome = outcome if when in ("setup", "call", "teardown") else CRASHED
+            test.text = _text(entry["longrepr"]) if outcome != "passed" else ""
+
+
+def _join(first: Record, second: Record) -> Record:
+    return Record(
+        first.name,
+        {**first.facts, **second.facts, "tests": _all_tests(first) | _all_tests(second)},
+        {**first.tests, **second.tests},
+        first.finished and second.finished,
+        first.trouble if not second.tests else "",
+    )
+
+
+def _all_tests(record: Record) -> dict[str, None]:
+    return dict.fromkeys(record.facts.get("tests", ()))
+
+
+def _text(longrepr) -> str:
+    """What a report says about a failure, or a skip, in whichever form pytest has it."""
+    if isinstance(longrepr, dict):  # an exception with its traceback
+        entries = longrepr.get("reprtraceback", {}).get("reprentries", [])
+        lines = [line for entry in entries for line in (entry.get("data") or {}).get("lines", [])]
+        return "\n".join([*lines, str(longrepr.get("reprcrash", {}).get("message", ""))])
+    return str(longrepr[-1] if isinstance(longrepr, list) else longrepr or "")
+
+
+def _last_line(longrepr) -> str:
+    return (_text(longrepr).strip().splitlines() or ["nothing could be collected"])[-1]
