@@ -69,9 +69,9 @@ class Path:
                 )
         return Run(*(np.asarray(r, dtype=np.float64) for r in results))
 
-    def results(self, case: Case, made):
-        """What this layer gives for the case's arguments, as it gives it."""
-        arguments = _arguments(case)
+    def results(self, case: Case, made, **further):
+        """What this layer gives for the case's arguments, and further ones, as it gives it."""
+        arguments = {**_arguments(case), **further}
         shape = (case.batch, case.time) if self.fixed_shape else None
         with the_layer():
             call = _traced(self, made, tuple(arguments), shape) if self.traced else self.call(made)
