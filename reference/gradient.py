@@ -43,7 +43,7 @@ import numpy as np
 
 from reference.activations import Array
 from reference.recurrence import Recurrence, every_step
-from reference.rounding import FORMATS, last_used, own_states, preactivation, roundoff
+from reference.rounding import FORMATS, Format, last_used, own_states, preactivation, roundoff
 
 
 @dataclass(frozen=True)
@@ -192,19 +192,22 @@ def backward_steps(problem: Problem, outputs: Array, dz: Array, dtype: str) -> B
         expected_dz = np.where(used[:, :, None], act.pullback(pre.z, g), 0)
         dz_error = act.pullback_error(pre.z, pre.rho, g, g_error, dtype, u)
         dz_error = dz_error + tiny * (2 + np.abs(g) + g_error + np.abs(pre.z))
-        lost = ~np.isfinite(g_size + pre.size) | (pre.size + pre.rho > form.largest)
-        lost |= g_size + g_error > form.largest
-        if act.derivative is None:
-            lost = lost | lost.any(axis=-1, keepdims=True)
-        dz_error = np.where(lost, np.inf, dz_error)
+        reach = np.maximum(pre.size + pre.rho, np.maximum(g_size, np.abs(expected_dz)) + dz_error)
+        reach = np.maximum(reach, np.abs(act.f(pre.z)))
+        # An infinity in one unit is NaN in all, times the zeros of the probe, and in all that
+        # follows from them.
+        lost = ~np.all(_fits(reach, form), axis=-1)
+        lost = np.logical_or.accumulate(lost[:, ::-1], axis=1)[:, ::-1]
         dz_error = np.where(used[:, :, None], dz_error, 0)
 
         expected = _from_preactivations(p, x, states, dz, into[:, 0])
         expected_x = expected.inputs
-        x_error = r.in_order(units * u * (size @ np.abs(W).T) + tiny * (2 * units + abs(W).sum(1)))
-        x_error = np.where(every_step(p.inputs, p.mask)[:, :, None], x_error, 0)
+        reach = size @ np.abs(W).T
+        x_error = units * u * reach + tiny * (2 * units + np.abs(W).sum(axis=1))
+        x_error = np.where(used[:, :, None], np.where(_fits(reach, form), x_error, np.inf), 0)
+        x_error[..., -units:] = dz_error
+        x_error = r.in_order(np.where(lost[:, :, None], np.inf, x_error))
         expected_x[..., -units:] = r.in_order(expected_dz)
-        x_error[..., -units:] = r.in_order(dz_error)
 
         count = int(used.sum())
 
@@ -213,22 +216,26 @@ def backward_steps(problem: Problem, outputs: Array, dz: Array, dtype: str) -> B
             left = np.where(used[:, :, None], np.abs(left), 0)
             total = np.einsum("bti,btn->in", left, size)
             flushed = tiny * (2 * count + left.sum(axis=(0, 1))[:, None] + size.sum(axis=(0, 1)))
-            return np.where(
-                total + flushed > form.largest, np.inf, (count + 1) * u * total + flushed
-            )
+            fits = _fits(total, form) & ~lost.any()
+            return np.where(fits, (count + 1) * u * total + flushed, np.inf)
 
         bound = Gradients(
             x_error,
             of_sum(x),
             of_sum(states[:, :-1]),
             None if r.bias is None else of_sum(np.ones((*x.shape[:2], 1)))[0],
-            into_error[:, 0],
+            np.where(_fits(into_size[:, 0], form) & ~lost[:, :1], into_error[:, 0], np.inf),
         )
     pairs = [
         (name, np.where(np.isfinite(getattr(expected, name)), value, np.inf))
         for name, value in bound.items()
     ]
     return BackwardSteps(expected, Gradients(**{"bias": None, **dict(pairs)}))
+
+
+def _fits(size: Array, form: Format) -> Array:
+    """Whether partial sums up to that size neither overflow nor are NaN."""
+    return size * (1 + 8 * form.u) <= form.largest
 
 
 def _next_used(used: Array, values: Array, last) -> Array:

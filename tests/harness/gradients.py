@@ -105,7 +105,9 @@ def run(path: Path, case: Case) -> tuple[Run, dict[str, np.ndarray]]:
 def assert_exact_gradients(gradients: dict[str, np.ndarray], case: Case) -> None:
     """The gradients are those of the reference in every bit: the case is one of integers."""
     expected, largest = backpropagate(problem(case)), FORMATS[case.dtype].integers
-    exact = {name: np.where(size < largest, 0, np.inf) for name, size in sizes(problem(case)).items()}
+    exact = {
+        name: np.where(size < largest, 0, np.inf) for name, size in sizes(problem(case)).items()
+    }
     _assert_gradients(gradients, expected, Gradients(**{"bias": None, **exact}), case.dtype)
 
 
