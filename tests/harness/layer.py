@@ -20,6 +20,7 @@ OPTIONS = {
     "go_backwards": False,
     "unroll": False,
     "zero_output_for_mask": False,
+    "stateful": False,
     "kernel_initializer": "glorot_uniform",
     "recurrent_initializer": "orthogonal",
     "bias_initializer": "zeros",
@@ -77,12 +78,12 @@ class LayerUnderTest:
             return False
         return True
 
-    def build(self, units: int, features: int, **options):
+    def build(self, units: int, features: int, batch: int | None = None, **options):
         """A new layer, built for inputs (batch, time, features)."""
         if options.get("activation") == CLIP:
             options["activation"] = lambda z: tf.clip_by_value(z, -1, 1)
         layer = self.make(units, **options)
-        layer.build((None, None, features))
+        layer.build((batch, None, features))
         return layer
 
 

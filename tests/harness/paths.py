@@ -71,16 +71,17 @@ class Path:
 
     def results(self, case: Case, made, **further):
         """What this layer gives for the case's arguments, and further ones, as it gives it."""
-        arguments = {**_arguments(case), **further}
+        arguments = {**arguments_of(case), **further}
         shape = (case.batch, case.time) if self.fixed_shape else None
         with the_layer():
             call = _traced(self, made, tuple(arguments), shape) if self.traced else self.call(made)
             return call(**arguments)
 
-    def script(self, case: Case) -> str:
-        """A program that runs this case on this path with TensorFlow and NumPy alone."""
+    def script(self, case: Case, ending: str = "") -> str:
+        """A program that runs this case on this path with TensorFlow and NumPy alone, and ends as
+        in `Case.script`."""
         helper = inspect.getsource(self.call) if self.call.__name__ in self.expression else ""
-        return case.script(self.expression, dict(self.options), helper)
+        return case.script(self.expression, dict(self.options), helper, ending)
 
 
 @contextlib.contextmanager
@@ -93,7 +94,8 @@ def the_layer():
         raise Mismatch(f"the layer raised {type(error).__name__}: {words}") from error
 
 
-def _arguments(case: Case) -> dict:
+def arguments_of(case: Case) -> dict:
+    """What the layer is called with: tensors of the case's dtype, by the suite's names."""
     arguments = {"x": tf.cast(np.asarray(case.inputs), case.dtype)}
     if case.initial_state is not None:
         arguments["initial_state"] = [tf.cast(np.asarray(case.initial_state), case.dtype)]

@@ -31,15 +31,18 @@ def all_properties() -> dict[str, "Property"]:
 class Property:
     """One sentence of the documentation, checked on any case, on each path where it has a meaning.
 
-    body: a function of a case, a path and further drawn values, that raises Mismatch.
+    body: a function of a case, a path and further drawn values, that raises Mismatch. The other
+    arguments: as in `promise`.
     """
 
-    def __init__(self, body, source, sentence, choices, integers, on, needs, covers, also):
+    def __init__(self, body, source, sentence, choices, integers, on, needs, covers, also, **more):
         self.name, self.body = body.__name__, body
         self.source, self.sentence = source, sentence
         self.choices, self.integers, self.on = choices, integers, on
         self.needs = frozenset(needs)
         self.covers, self.also = covers, also
+        self.prepare, self.script = more["prepare"], more["script"]
+        self.trace_cost, self.case_cost = more["trace_cost"], more["case_cost"]
 
     def missing(self, path: paths.Path) -> list[str]:
         """The features that this property needs on that path and the layer has not."""
@@ -58,7 +61,8 @@ class Property:
             and name not in layer.under_test().features
         }
         profile = settings()
-        plans = int(np.clip(profile.max_examples // EXAMPLES_PER_PLAN, *PLANS))
+        plans = int(np.clip(profile.max_examples // EXAMPLES_PER_PLAN, *PLANS)) // self.trace_cost
+        examples = max(1, profile.max_examples // self.case_cost)
 
         def excused(case: Case) -> bool:
             return any(d.excuses(self.name, path.name, case) for d in deviations.active())
@@ -67,6 +71,7 @@ class Property:
             nonlocal cases, largest
             cases += 1
             ledger.reset()
+            case = self.prepare(case)
             try:
                 self.body(case, path, **drawn)
             except Mismatch as mismatch:
@@ -79,7 +84,7 @@ class Property:
         strategy = drawing.cases(self.choices, lacks, self.integers, plans if path.traced else None)
         verify.__name__ = verify.__qualname__ = self.name
         test = given(case=strategy.filter(lambda case: not excused(case)), **self.also)(verify)
-        if not self.also:
+        if not self.also and self.case_cost == 1:
             corners = drawing.corners(self.integers)
             if self.covers and not path.traced:
                 corners |= drawing.covering(self.choices, lacks, self.covers)
@@ -87,7 +92,7 @@ class Property:
                 if drawing.fits(corner, self.choices, lacks) and not excused(corner):
                     test = example(case=corner).via(why)(test)
         try:
-            settings(profile)(test)()
+            settings(profile, max_examples=examples)(test)()
         except Unsatisfiable:
             pytest.skip("known deviations excuse every case")
         finally:
@@ -100,7 +105,7 @@ class Property:
         return (
             f"  {self.source} says: {self.sentence}\n"
             f"  path: {path}\n  case = {case!r}{extra}\n\n"
-            f"To see it with TensorFlow and NumPy alone:\n\n{path.script(case)}"
+            f"To see it with TensorFlow and NumPy alone:\n\n{self.script(path, case)}"
         )
 
 
@@ -116,6 +121,10 @@ def promise(
     on: Collection[paths.Path] = paths.EVERY,
     needs: Collection[str] = (),
     covers: Collection[str] = (),
+    prepare: Callable[[Case], Case] = lambda case: case,
+    script: Callable[[paths.Path, Case], str] = paths.Path.script,
+    trace_cost: int = 1,
+    case_cost: int = 1,
     **also: SearchStrategy,
 ):
     """Make a property of a function of (case, path, ...).
@@ -123,11 +132,21 @@ def promise(
     source: what is documented, such as "SimpleRNN". sentence: its documentation's words. choices,
     integers: as in `drawing.cases`. on: the paths where it has a meaning. needs: features of the
     layer without which it is not applicable. covers: choices that are all tried, in all
-    combinations, on the paths that do not trace. also: strategies of further arguments.
+    combinations, on the paths that do not trace. prepare: what a drawn case is made into.
+    script: the program that shows a failure. trace_cost, case_cost: what a trace or a case costs,
+    in plain ones; so many times fewer are made. also: strategies of further arguments.
     """
 
     def decorate(body):
-        prop = Property(body, source, sentence, choices or {}, integers, on, needs, covers, also)
+        more = {
+            "prepare": prepare,
+            "script": script,
+            "trace_cost": trace_cost,
+            "case_cost": case_cost,
+        }
+        prop = Property(
+            body, source, sentence, choices or {}, integers, on, needs, covers, also, **more
+        )
         PROPERTIES[prop.name] = prop
 
         @pytest.mark.parametrize("path", [p for p in on if not p.lacks & prop.needs], ids=str)

@@ -75,6 +75,11 @@ def reference_activation(name: str | None) -> str:
     return "hard_sigmoid (Keras 2)" if name == "hard_sigmoid" and KERAS_2 else name
 
 
+def variable(weight):
+    """The tf.Variable behind a weight of a layer, which Keras 3 wraps."""
+    return weight if isinstance(weight, tf.Variable) else weight.value
+
+
 def numpy_dtype(dtype: str):
     """The NumPy dtype of that name; bfloat16 comes with TensorFlow."""
     return tf.as_dtype(dtype).as_numpy_dtype
