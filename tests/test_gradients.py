@@ -107,7 +107,13 @@ def test_nan_in_a_masked_step_reaches_no_gradient(case, path):
     "RNN",
     "stateful: Boolean (default `False`). If `True`, the last state for each sample at index i in "
     "a batch will be used as the initial state for the sample of index i in the following batch.",
-    choices={**EXACT, "initial_state": (False,), "time": (2, 3, 4, 6), "batch": (1, 2, 3, 5)},
+    choices={
+        **EXACT,
+        "initial_state": (False,),
+        "time": (2, 3, 4, 6),
+        "batch": (1, 2, 3, 5),
+        "dtype": ("float32", "float64", "float16"),
+    },
     integers=True,
     on=(EAGER,),
     needs={"stateful"},

@@ -161,7 +161,7 @@ def of_second_call(case: Case, at: int) -> tuple[Case, dict[str, np.ndarray]]:
         earlier = arguments_of(first)
         with tf.GradientTape() as tape:
             tape.watch(earlier["x"])
-            made(**earlier)
+            made(earlier["x"], **{k: v for k, v in earlier.items() if k != "x"})
             V, v = (tf.cast(np.asarray(w), case.dtype) for w in weightings(second))
             (outputs, _), gradients = call(output_weights=V, state_weights=v, **arguments)
         if tape.gradient(outputs, earlier["x"]) is not None:
