@@ -41,15 +41,6 @@ CLIPS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def promised(record_property):
-    record_property("promise", "Model: fit, train_on_batch and a loop with GradientTape train it")
-    record_property("cases", STEPS)
-    ledger.reset()
-    yield
-    record_property("error/bound", ledger.largest)
-
-
 def uniform(seed, *shape):
     """Numbers of float32 in [-1, 1): Keras 3 makes float32 of what it is given on its way in."""
     return (2 * noise(seed, shape) - 1).astype(np.float32).astype(np.float64)
@@ -74,38 +65,50 @@ def trainer(optimizer="sgd", **options):
     return lambda: Trainer(weights(), OPTIMIZERS[optimizer][0](), **options)
 
 
-def follows(way, make_trainer, optimizer="sgd", batches=BATCHES, more=None, **options):
-    """With `more` arguments of the optimizer and options of the layer."""
-    needs = {*options, "dtype"} & layer.OPTIONS.keys()
-    if missing := needs - layer.under_test().features:
-        pytest.skip(f"not applicable: the layer has no {', '.join(sorted(missing))}")
-    made = partial(OPTIMIZERS[optimizer][1], **(more or {}))
-    return assert_follows(
-        way, make_trainer, batches, made, tf.keras.losses.MeanSquaredError, **options
-    )
+@pytest.fixture
+def follows(record_property):
+    """Hold training against a trainer: with an optimizer, with `more` arguments, and a layer with
+    options, for inputs of unknown or of given sizes (batch, time)."""
+    record_property("promise", "Model: fit, train_on_batch and a loop with GradientTape train it")
+    record_property("cases", STEPS)
+
+    def follows(way, make_trainer, optimizer="sgd", more=None, sizes=None, **options):
+        able = layer.under_test()
+        missing = [o for o, value in options.items() if not able.accepts(o, value)]
+        if missing := ", ".join(missing):
+            record_property("not applicable", missing)
+            pytest.skip(f"not applicable: the layer has no {missing}")
+        made = partial(OPTIMIZERS[optimizer][1], **(more or {}))
+        loss = tf.keras.losses.MeanSquaredError
+        ledger.reset()
+        got = assert_follows(way, make_trainer, BATCHES, made, loss, *(sizes or ()), **options)
+        record_property("error/bound", ledger.largest)
+        return got
+
+    return follows
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_a_loop_with_a_tape_trains_as_the_formulas_do(optimizer):
+def test_a_loop_with_a_tape_trains_as_the_formulas_do(follows, optimizer):
     follows("tape", trainer(optimizer), optimizer)
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
-def test_fit_trains_as_the_formulas_do(optimizer):
+def test_fit_trains_as_the_formulas_do(follows, optimizer):
     follows("fit", trainer(optimizer), optimizer)
 
 
-def test_train_on_batch_trains_as_the_formulas_do():
+def test_train_on_batch_trains_as_the_formulas_do(follows):
     follows("train_on_batch", trainer("adam"), "adam")
 
 
 @pytest.mark.parametrize("clip", CLIPS)
-def test_clipped_gradients_are_those_of_the_formulas(clip):
+def test_clipped_gradients_are_those_of_the_formulas(follows, clip):
     by_reference, more = CLIPS[clip]
     follows("tape", trainer(clip=by_reference), more=more)
 
 
-def test_regularizers_add_their_penalty_to_the_loss_and_to_the_gradient():
+def test_regularizers_add_their_penalty_to_the_loss_and_to_the_gradient(follows):
     penalties = {"kernel": (0.0, 0.25), "recurrent_kernel": (0.125, 0.0), "bias": (0.0625, 0.25)}
     follows(
         "tape",
@@ -116,7 +119,7 @@ def test_regularizers_add_their_penalty_to_the_loss_and_to_the_gradient():
     )
 
 
-def test_constraints_hold_after_each_step():
+def test_constraints_hold_after_each_step(follows):
     constraints = {"kernel": max_norm(0.75), "recurrent_kernel": non_negative}
     got = follows(
         "tape",
@@ -127,11 +130,11 @@ def test_constraints_hold_after_each_step():
     assert got.weights["recurrent_kernel"].min() == 0
 
 
-def test_a_stateful_layer_is_trained_from_the_state_of_the_batch_before():
-    follows("fit", trainer(stateful=True), stateful=True, batch=BATCH, time=TIME)
+def test_a_stateful_layer_is_trained_from_the_state_of_the_batch_before(follows):
+    follows("fit", trainer(stateful=True), sizes=(BATCH, TIME), stateful=True)
 
 
-def test_frozen_weights_stay_as_they_were():
+def test_frozen_weights_stay_as_they_were(follows):
     frozen = frozenset({"kernel", "recurrent_kernel", "bias"})
     got = follows("tape", trainer(frozen=frozen), trainable=False)
     assert all(np.array_equal(got.weights[name], weights()[name]) for name in frozen)

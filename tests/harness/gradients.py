@@ -86,7 +86,7 @@ class Differentiated:
     take: Callable
 
     def __call__(self, x, output_weights, state_weights, **more):
-        state = dict(zip(("initial_state",), more.get("initial_state", ()), strict=False))
+        state = _state(more)
         sources = {"inputs": x, **_weights(self.made), **state}
         with tf.GradientTape(persistent=self.take is not at_once) as tape:
             tape.watch([x, *state.values()])
@@ -96,7 +96,11 @@ class Differentiated:
 
 def _weights(made) -> dict:
     names = ("kernel", "recurrent_kernel", "bias")
-    return dict(zip(names, map(variable, made.trainable_weights), strict=False))
+    return {names[i]: variable(weight) for i, weight in enumerate(made.trainable_weights)}
+
+
+def _state(more) -> dict:
+    return {"initial_state": more["initial_state"][0]} if "initial_state" in more else {}
 
 
 @functools.lru_cache
@@ -143,13 +147,13 @@ def script(path: Path, case: Case) -> str:
     return path.script(case, SHOW.replace("{V}", V).replace("{v}", v))
 
 
-def of_second_call(case: Case, at: int) -> tuple[Case, dict[str, np.ndarray]]:
-    """The gradients of the second of two calls of a stateful layer, which take the steps before
-    `at` and the rest, and the case that the second call is by itself.
+def of_second_call(case: Case) -> tuple[Case, dict[str, np.ndarray]]:
+    """The gradients of the second of two calls of a stateful layer, which take the first half
+    of the steps and the rest, and the case that the second call is by itself.
 
     Raises Mismatch if a gradient flows to the inputs of the first.
     """
-    first, second = case.split(at)
+    first, second = case.split(case.time // 2)
     _, state = case.recurrence.run(first.inputs, None, first.mask)
     flags = {"stateful": True, "return_sequences": True, "return_state": True}
     with the_layer():
@@ -173,8 +177,7 @@ def forward_mode(path: Path, case: Case) -> tuple[float, float]:
     """<V, J t> + <v, J t> for a tangent t, from the layer in forward mode, and the same from the
     reference's gradients, <gradient, t>."""
     made, arguments = path.built(case), arguments_of(case)
-    state = dict(zip(("initial_state",), arguments.get("initial_state", ()), strict=False))
-    primals = {"inputs": arguments["x"], **_weights(made), **state}
+    primals = {"inputs": arguments["x"], **_weights(made), **_state(arguments)}
     tangents = {
         name: np.floor(noise(3 + i, tuple(value.shape)) * 3) - 1
         for i, (name, value) in enumerate(primals.items())

@@ -69,11 +69,13 @@ def by_tape(made, batches, optimizer, loss) -> Training:
 WAYS = {"fit": by_fit, "train_on_batch": by_train_on_batch, "tape": by_tape}
 
 
-def assert_follows(way: str, make_trainer, batches, optimizer, loss, **options) -> Training:
+def assert_follows(
+    way: str, make_trainer, batches, optimizer, loss, batch=None, time=None, **options
+) -> Training:
     """TensorFlow's losses and weights are those of the reference, from the same weights."""
     expected, bound = train(make_trainer, batches), spread(make_trainer, batches)
     with float64(), the_layer():
-        made = model(make_trainer().weights, **options)
+        made = model(make_trainer().weights, batch, time, **options)
         got = WAYS[way](made, batches, optimizer(), loss())
     for what, value, wanted, far in [
         ("losses", got.losses, expected.losses, bound.losses),

@@ -14,7 +14,7 @@ SimpleRNN = tf.keras.layers.SimpleRNN
 
 @dataclass(frozen=True)
 class Fault:
-    """breaks: the properties that must fail, and no others."""
+    """layer: what `--layer` is given. breaks: the properties that must fail, and no others."""
 
     what: str
     layer: str
@@ -24,11 +24,13 @@ class Fault:
 FAULTS: list[Fault] = []
 
 
-def fault(what: str, *breaks: str):
-    """Register a wrong layer. breaks: without the `test_`."""
+def fault(what: str, *breaks: str, among: list[Fault] = FAULTS):
+    """Register a wrong layer among others. breaks: without the `test_`."""
 
     def register(cls):
-        FAULTS.append(Fault(what, cls.__name__, tuple(f"test_{b}" for b in breaks)))
+        FAULTS.append(
+            Fault(what, f"{cls.__module__}:{cls.__name__}", tuple(f"test_{b}" for b in breaks))
+        )
         return cls
 
     return register

@@ -5,8 +5,9 @@ import pytest
 from tests.harness import layer
 from tests.harness.properties import all_properties
 from tests.selftest.faults import FAULTS
+from tests.selftest.faults_gradients import GRADIENT_FAULTS
 
-ONE_PATH = "eager or unroll and unrolled_and_cell or lesson"
+ONE_PATH = "eager or unroll and (unrolled_and_cell or jacobian) or lesson"
 """Each property once, on the first path that it knows: the layer is wrong here, not a path."""
 
 
@@ -22,20 +23,22 @@ class Outcomes:
             (self.failed if report.failed else self.passed).add(name)
 
 
-def verify(name: str) -> Outcomes:
-    """Run the properties, as a user would, on the layer of that name."""
+def verify(name: str, *files: str, where: str = ONE_PATH) -> Outcomes:
+    """Run the properties, of some files or all, as a user would, on the layer of that name."""
     before, outcomes = layer.under_test().name, Outcomes()
     options = ["--hypothesis-profile=faults", "-p", "no:cacheprovider", "--no-header", "--tb=no"]
     try:
-        pytest.main(["tests", "-k", ONE_PATH, "--layer", name, *options], plugins=[outcomes])
+        pytest.main(
+            [*(files or ["tests"]), "-k", where, "--layer", name, *options], plugins=[outcomes]
+        )
     finally:
         layer.select(before)
     return outcomes
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda f: f.layer)
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda f: f.layer.split(":")[-1])
 def test_a_fault_is_found_by_the_properties_it_names_and_no_others(fault):
-    outcomes = verify(f"tests.selftest.faults:{fault.layer}")
+    outcomes = verify(fault.layer)
     assert sorted(outcomes.failed) == sorted(fault.breaks)
 
 
@@ -46,5 +49,5 @@ def test_the_layer_itself_passes_what_the_faults_fail():
 
 
 def test_every_property_has_a_fault():
-    broken = {name for fault in FAULTS for name in fault.breaks}
+    broken = {name for fault in FAULTS + GRADIENT_FAULTS for name in fault.breaks}
     assert not all_properties().keys() - broken
