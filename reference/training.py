@@ -7,8 +7,8 @@ dense_kernel (units, outputs), dense_bias (outputs,). Everything is float64.
 trainers apart depends on the problem. So `spread` runs the same training again and again, each time
 with every gradient moved at random by as much as rounding may move it, and takes the largest
 distance (the CESTAC method: Vignes, Mathematics and Computers in Simulation 35, 1993). That is
-`ROUNDINGS` unit roundoffs of the largest element: a backward pass of T steps adds up some tens of
-terms in each sum.
+`ROUNDINGS` unit roundoffs of the largest element: the sums are of some tens to hundreds of terms,
+whose roundings have any sign, so that k of them come to about the root of k.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -21,7 +21,7 @@ from reference.gradient import Problem, backpropagate
 from reference.recurrence import Recurrence
 
 Weights = dict[str, Array]
-ROUNDINGS = 64
+ROUNDINGS = 16
 RUNS = 8
 
 

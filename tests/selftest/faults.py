@@ -28,7 +28,7 @@ def fault(what: str, *breaks: str, among: list[Fault] = FAULTS):
     """Register a wrong layer among others. breaks: without the `test_`."""
 
     def register(cls):
-        FAULTS.append(
+        among.append(
             Fault(what, f"{cls.__module__}:{cls.__name__}", tuple(f"test_{b}" for b in breaks))
         )
         return cls
