@@ -11,7 +11,7 @@ from tests.harness.releases import documented_activations
 from tests.selftest.faults_gradients import GRADIENT_FAULTS
 from tests.selftest.test_faults import verify
 
-FILES = ("tests/test_gradients.py", "tests/test_recurrence.py")
+FILES = ("tests/test_gradients.py", "tests/test_outputs.py")
 """The faults are right forwards."""
 
 CHOICES = {"batch": (8,), "large": (None,), "dtype": ("float32",)}
