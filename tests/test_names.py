@@ -25,7 +25,7 @@ from tests.harness.training import by_train_on_batch, float64, model
 DATA = Path(__file__).with_name("data")
 NAMES = (DATA / "names.txt").read_text(encoding="utf-8").split()
 CHARACTERS = ".abcdefghijklmnopqrstuvwxyz"
-UNITS, STEPS = 16, 50
+UNITS, STEPS = 16, 40
 ADAM = {"learning_rate": 2**-5, "beta_1": 0.875, "beta_2": 0.96875}
 
 
