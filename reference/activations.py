@@ -21,14 +21,20 @@ class Activation:
 
     derivative: f', elementwise; at a kink it is the larger of the two one-sided slopes. None for
         the activations that couple the units of a row.
-    extremes: where |f'| has its local maxima, so that its supremum on an interval lies at one of
-        them or at an end of the interval.
+    extremes: where f' has its local extrema, so that its largest and smallest value on an interval
+        lie at one of them or at an end of the interval.
     kernel_error: the largest error that a correct kernel may make, by dtype, in units in the last
         place of max(|f(z)|, scale(z)): the largest measured on TensorFlow 2.12 to 2.21, eager and
         XLA, with a margin of at least an eighth. `tests/test_activations.py` measures again.
     scale: the size of the terms that the documented formula adds up, where they cancel.
     jump: (where, size) of the discontinuities of f in |z|.
     row_spread: sup of |f(z') - f(z)| over |z' - z| <= rho, where units are coupled.
+    slope_at_zero: the slope that TensorFlow takes at a kink at 0 instead of the steeper one.
+    slope_scale: the size of the terms that make up f', where that is more than max(1, |f'|).
+    row_pullback: the gradient with respect to z, g f'(z), from the one with respect to f(z), where
+        units are coupled.
+    row_pullback_error: how far that may be off if z is by rho and g by its error, and for each unit
+        roundoff of the kernel: (z, rho, g, error of g, roundoff) to an array.
     """
 
     f: Function
@@ -38,6 +44,10 @@ class Activation:
     scale: Function | None = None
     jump: tuple[float, float] | None = None
     row_spread: Callable[[Array, Array], Array] | None = None
+    slope_at_zero: float | None = None
+    slope_scale: Function | None = None
+    row_pullback: Callable[[Array, Array], Array] | None = None
+    row_pullback_error: Callable[..., Array] | None = None
 
     def spread(self, z: Array, rho: Array) -> Array:
         """An upper bound of |f(z') - f(z)| over all |z' - z| <= rho; shapes (..., units)."""
@@ -51,6 +61,41 @@ class Activation:
             where, size = self.jump
             moved = moved + np.where(np.abs(np.abs(z) - where) <= rho, size, 0)
         return moved
+
+    def slope(self, z: Array) -> Array:
+        """f'(z), at a kink as TensorFlow takes it."""
+        slope = self.derivative(z)
+        return slope if self.slope_at_zero is None else np.where(z == 0, self.slope_at_zero, slope)
+
+    def slope_spread(self, z: Array, rho: Array) -> Array:
+        """An upper bound of |f'(z') - f'(z)| over all |z' - z| <= rho; f' may jump at a kink."""
+        low, high = z - rho, z + rho
+        points = [low, high, *(np.clip(e, low, high) for e in self.extremes)]
+        return np.max([np.abs(self.derivative(p) - self.derivative(z)) for p in points], axis=0)
+
+    def pullback(self, z: Array, g: Array) -> Array:
+        """The gradient with respect to z, from the gradient g with respect to f(z)."""
+        return g * self.slope(z) if self.row_pullback is None else self.row_pullback(z, g)
+
+    def pullback_error(self, z: Array, rho: Array, g: Array, error: Array, dtype: str, u: float):
+        """How far a correct kernel may be from `pullback(z, g)`.
+
+        rho, error: how far its own z and g may be off. u: the unit roundoff of dtype.
+
+        A slope that is computed from the output, such as 1 - y^2 for tanh, moves by at most twice
+        the error of y, K ulp(y) <= 2 K u, and is rounded in at most four operations more; one that
+        is computed from z is no worse. An activation with exact kernels has exact slopes.
+        """
+        K = self.kernel_error[dtype]
+        roundoff = 2 * u * (2 * K + 4) if K else 0.0
+        if self.row_pullback is not None:
+            return self.row_pullback_error(z, rho, g, error, roundoff)
+        slope = np.abs(self.derivative(z))
+        scale = np.maximum(1, slope)
+        if self.slope_scale is not None:
+            scale = np.maximum(scale, np.abs(self.slope_scale(z)))
+        off = self.slope_spread(z, rho) + roundoff * scale
+        return (slope + off) * error + off * np.abs(g) + 2 * u * (slope + off) * np.abs(g)
 
     def magnitude(self, z: Array) -> Array:
         """What the kernel's error is relative to: max(|f(z)|, scale(z))."""
@@ -115,6 +160,52 @@ def _softmax_spread(z, rho):
     return _softmax(z) * np.expm1(2 * largest)
 
 
+def _softmax_pullback(z, g):
+    y = _softmax(z)
+    return y * (g - np.sum(g * y, axis=-1, keepdims=True))
+
+
+def _softmax_pullback_error(z, rho, g, error, roundoff):
+    """Of y (g - sum g y), where y is off by `off`, and every product and sum is rounded."""
+    y = _softmax(z)
+    off = _softmax_spread(z, rho) + roundoff * (y + z.shape[-1] * y)
+    size, g = np.abs(g) + error, np.abs(g)
+    inner = np.sum(size * y, axis=-1, keepdims=True)
+    moved = np.sum(g * off + error * (y + off), axis=-1, keepdims=True)
+    moved = moved + error + z.shape[-1] * roundoff * inner
+    return off * (size + inner + moved) + y * moved + 2 * roundoff * y * (size + inner)
+
+
+def _log_softmax_pullback(z, g):
+    return g - _softmax(z) * np.sum(g, axis=-1, keepdims=True)
+
+
+def _log_softmax_pullback_error(z, rho, g, error, roundoff):
+    """Of g - y sum g."""
+    y = _softmax(z)
+    off = _softmax_spread(z, rho) + roundoff * (y + z.shape[-1] * y + y * _below_the_row_maximum(z))
+    size = np.abs(g) + error
+    total = np.sum(size, axis=-1, keepdims=True)
+    moved = np.sum(error, axis=-1, keepdims=True) + z.shape[-1] * roundoff * total
+    return error + off * (total + moved) + y * moved + 2 * roundoff * (size + y * total)
+
+
+def _sparsemax_pullback(z, g):
+    """s (g - mean of g over the support s) (Martins and Astudillo, ICML 2016, proposition 2)."""
+    s = _step(_sparsemax(z) > 0)
+    return s * (g - np.sum(s * g, axis=-1, keepdims=True) / np.sum(s, axis=-1, keepdims=True))
+
+
+def _sparsemax_pullback_error(z, rho, g, error, roundoff):
+    """Nothing is promised where the support is uncertain."""
+    y, off = _sparsemax(z), _sparsemax_spread(z, rho)
+    tau = np.max(z - y, axis=-1, keepdims=True)  # y = z - tau on the support
+    certain = np.all(np.abs(z - tau) > 2 * (off + rho), axis=-1, keepdims=True)
+    total = np.sum(np.abs(g) + error, axis=-1, keepdims=True)
+    moved = error + np.sum(error, axis=-1, keepdims=True) + z.shape[-1] * roundoff * total
+    return np.where(certain, moved + 0 * z, np.inf)
+
+
 def _log_softmax_spread(z, rho):
     return rho + np.max(rho, axis=-1, keepdims=True)
 
@@ -168,7 +259,9 @@ def _hard_sigmoid(slope):
 
 ACTIVATIONS: dict[str, Activation] = {
     "linear": Activation(lambda z: z, _one, _EXACT),
-    "relu": Activation(lambda z: np.maximum(z, 0), lambda z: _step(z >= 0), _EXACT),
+    "relu": Activation(
+        lambda z: np.maximum(z, 0), lambda z: _step(z >= 0), _EXACT, slope_at_zero=0.0
+    ),
     "tanh": Activation(
         np.tanh, lambda z: 1 / np.cosh(np.minimum(np.abs(z), 300)) ** 2, _errors(1, 1, 8, 16), (0,)
     ),
@@ -188,18 +281,21 @@ ACTIVATIONS: dict[str, Activation] = {
         _errors(3, 3, 4, 4),
         extremes=(-math.sqrt(2), math.sqrt(2)),
         scale=lambda z: z,
+        slope_scale=lambda z: z,
     ),
     "silu": Activation(
         lambda z: z * _sigmoid(z),
         _silu_derivative,
         _errors(4, 4, 9, 4),
         extremes=(-2.399357280520, 2.399357280520),
+        slope_scale=lambda z: z,
     ),
     "mish": Activation(
         lambda z: z * np.tanh(_softplus(z)),
         _mish_derivative,
         _errors(9, 9, 9, 9),
         extremes=(-2.2564, 1.4906),
+        slope_scale=lambda z: z,
     ),
     "hard_sigmoid": _hard_sigmoid(1 / 6),
     "hard_sigmoid (Keras 2)": _hard_sigmoid(0.2),
@@ -209,6 +305,8 @@ ACTIVATIONS: dict[str, Activation] = {
         _errors(8, 3, 5, 7),
         scale=lambda z: _softmax(z) * (1 + _below_the_row_maximum(z)),
         row_spread=_softmax_spread,
+        row_pullback=_softmax_pullback,
+        row_pullback_error=_softmax_pullback_error,
     ),
     "leaky_relu": Activation(
         lambda z: np.where(z > 0, z, 0.2 * z),
@@ -227,6 +325,7 @@ ACTIVATIONS: dict[str, Activation] = {
         _errors(2, 2, 3, 3),
         extremes=(-3, 3),
         scale=lambda z: z * _step(np.abs(z) < 6),
+        slope_scale=lambda z: z * _step(np.abs(z) < 6),
     ),
     "celu": _elu(1, 1),
     "log_sigmoid": Activation(
@@ -238,6 +337,8 @@ ACTIVATIONS: dict[str, Activation] = {
         _errors(4, 4, 4, 4),
         scale=lambda z: np.maximum(1, _below_the_row_maximum(z)),
         row_spread=_log_softmax_spread,
+        row_pullback=_log_softmax_pullback,
+        row_pullback_error=_log_softmax_pullback_error,
     ),
     "sparsemax": Activation(
         _sparsemax,
@@ -245,6 +346,8 @@ ACTIVATIONS: dict[str, Activation] = {
         _errors(16, 16, 16, 16),
         scale=lambda z: np.sum(np.abs(z), axis=-1, keepdims=True) + 0 * z,
         row_spread=_sparsemax_spread,
+        row_pullback=_sparsemax_pullback,
+        row_pullback_error=_sparsemax_pullback_error,
     ),
     "squareplus": Activation(
         lambda z: (z + np.sqrt(z * z + 4)) / 2,
@@ -268,15 +371,21 @@ ACTIVATIONS: dict[str, Activation] = {
         lambda z: np.sign(z) * np.maximum(np.abs(z) - 0.5, 0),
         lambda z: _step(np.abs(z) >= 0.5),
         _errors(1, 1, 1, 1),
+        extremes=(0,),
     ),
     "hard_shrink": Activation(
         lambda z: np.where(np.abs(z) > 0.5, z, 0),
         lambda z: _step(np.abs(z) >= 0.5),
         _EXACT,
+        extremes=(0,),
         jump=(0.5, 0.5),
     ),
     "tanh_shrink": Activation(
-        lambda z: z - np.tanh(z), lambda z: np.tanh(z) ** 2, _errors(2, 2, 6, 6), scale=lambda z: z
+        lambda z: z - np.tanh(z),
+        lambda z: np.tanh(z) ** 2,
+        _errors(2, 2, 6, 6),
+        extremes=(0,),
+        scale=lambda z: z,
     ),
 }
 """Every activation that the documentation names, by that name. `threshold` and `glu` are left out:

@@ -87,6 +87,41 @@ FORMATS = {
 }
 
 
+@dataclass(frozen=True)
+class Preactivation:
+    """z = x W + h U + b of shape (..., units) in the reference's wider numbers, and how far a layer
+    may be from it. size: |x||W| + |h||U| + |b|, which no partial sum exceeds."""
+
+    z: Array
+    rho: Array
+    size: Array
+
+
+def preactivation(recurrence: Recurrence, x: Array, state: Array, dtype: str) -> Preactivation:
+    """x W + h U + b for x (..., features) and the exact previous state h (..., units)."""
+    form = FORMATS[dtype]
+    wide = form.wide
+    W, U = recurrence.kernel.astype(wide), recurrence.recurrent_kernel.astype(wide)
+    b = np.zeros(1, wide) if recurrence.bias is None else recurrence.bias.astype(wide)
+    x, h = x.astype(wide), state.astype(wide)
+    features, units = W.shape
+    s1, s2 = x @ W, h @ U
+    a1, a2 = np.abs(x) @ np.abs(W), np.abs(h) @ np.abs(U)
+    z = s1 + b + s2
+    u = roundoff(dtype)
+    rho = features * u * a1 + units * u * a2
+    rho = rho + u * (np.abs(s1) + np.abs(s2) + np.abs(b))
+    rho = rho + u * (np.abs(z) + rho) + (features + units + 3) * form.smallest
+    return Preactivation(z, rho, a1 + a2 + np.abs(b))
+
+
+def roundoff(dtype: str) -> float:
+    """The unit roundoff of the dtype and of the reference, which rounds too, in its own wider
+    format; where long double is no wider than float64 this doubles a bound instead of breaking
+    it."""
+    return FORMATS[dtype].u + float(np.finfo(FORMATS[dtype].wide).eps) / 2
+
+
 def one_step(recurrence: Recurrence, x: Array, state: Array, dtype: str):
     """act(x W + h U + b), and how far a layer of this dtype may be from it.
 
@@ -94,29 +129,15 @@ def one_step(recurrence: Recurrence, x: Array, state: Array, dtype: str):
     Returns two float arrays (..., units). Where a partial sum may overflow in the dtype the bound
     is infinite: nothing is promised there.
     """
-    form = FORMATS[dtype]
-    wide = form.wide
-    W, U = recurrence.kernel.astype(wide), recurrence.recurrent_kernel.astype(wide)
-    b = np.zeros(1, wide) if recurrence.bias is None else recurrence.bias.astype(wide)
-    x, h = x.astype(wide), state.astype(wide)
-    features, units = W.shape
+    form, act = FORMATS[dtype], recurrence.function
     with np.errstate(invalid="ignore", over="ignore"):
-        s1, s2 = x @ W, h @ U
-        a1, a2 = np.abs(x) @ np.abs(W), np.abs(h) @ np.abs(U)
-        z = s1 + b + s2
-        # The reference rounds too, in its own wider format; where long double is no wider than
-        # float64 this doubles the bound instead of breaking it.
-        u = form.u + np.finfo(wide).eps / 2
-        rho = features * u * a1 + units * u * a2
-        rho = rho + u * (np.abs(s1) + np.abs(s2) + np.abs(b))
-        rho = rho + u * (np.abs(z) + rho) + (features + units + 3) * form.smallest
-        act = recurrence.function
-        value, spread = act.f(z), act.spread(z, rho)
-        kernel = act.kernel_error[dtype] * form.ulp(act.magnitude(z) + spread)
-        bound = spread + kernel + (1 + np.abs(z)) * form.smallest
-        overflows = a1 + a2 + np.abs(b) + rho > form.largest
+        pre = preactivation(recurrence, x, state, dtype)
+        value, spread = act.f(pre.z), act.spread(pre.z, pre.rho)
+        kernel = act.kernel_error[dtype] * form.ulp(act.magnitude(pre.z) + spread)
+        bound = spread + kernel + (1 + np.abs(pre.z)) * form.smallest
+        overflows = pre.size + pre.rho > form.largest
     # A bound is needed only where the operands are finite: the rest is decided by value alone.
-    bound = np.where(np.isfinite(a1 + a2 + b), np.where(overflows, np.inf, bound), 0)
+    bound = np.where(np.isfinite(pre.size), np.where(overflows, np.inf, bound), 0)
     return value, bound
 
 
@@ -146,16 +167,28 @@ def all_steps(
     outputs: (batch, time, units) as the layer gave them, in order of processing; the other
     arguments as in `Recurrence.run`.
     """
-    batch, time, units = outputs.shape
-    start = zero_state(batch, units) if initial_state is None else initial_state
-    x, live = recurrence.in_order(inputs), recurrence.in_order(every_step(inputs, mask))
-    # The state after step t is the output of the last unmasked step up to t; 0 is the start.
-    last_live = np.maximum.accumulate(np.where(live, np.arange(1, time + 1), 0), axis=1)
-    before = np.concatenate([np.zeros((batch, 1), int), last_live], axis=1)
-    history = np.concatenate([start[:, None], outputs.astype(np.float64)], axis=1)
-    states = np.take_along_axis(history, before[:, :, None], axis=1)
+    used = recurrence.in_order(every_step(inputs, mask))
+    states = own_states(outputs, used, initial_state)
+    x = recurrence.in_order(inputs)
     expected, bound = one_step(recurrence, x, states[:, :-1], dtype)
-    carried = np.where(last_live[:, :, None] > 0, states[:, 1:], 0)
+    carried = np.where(last_used(used)[:, :, None] > 0, states[:, 1:], 0)
     masked_output = 0 if recurrence.zero_output_for_mask else carried
-    used = live[:, :, None]
+    used = used[:, :, None]
     return Steps(np.where(used, expected, masked_output), np.where(used, bound, 0), states[:, -1])
+
+
+def last_used(used: Array) -> Array:
+    """For each step of a (batch, time) mask the number, from 1, of the last step up to it that is
+    used; 0 if there is none."""
+    number = np.arange(1, used.shape[1] + 1)
+    return np.maximum.accumulate(np.where(used, number, 0), axis=1)
+
+
+def own_states(outputs: Array, used: Array, initial_state: Array | None) -> Array:
+    """The states (batch, time + 1, units) before the first step and after each, as a run itself
+    returned them: the state after a step is the output of the last one that was used."""
+    batch, _, units = outputs.shape
+    start = zero_state(batch, units) if initial_state is None else initial_state
+    history = np.concatenate([start[:, None], outputs.astype(np.float64)], axis=1)
+    which = np.concatenate([np.zeros((batch, 1), int), last_used(used)], axis=1)
+    return np.take_along_axis(history, which[:, :, None], axis=1)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.harness import layer
 from tests.harness.compare import Mismatch, assert_same
 from tests.harness.layer import CLIP
-from tests.harness.paths import CELL, the_layer
+from tests.harness.paths import CELL, arguments_of, the_layer
 from tests.harness.properties import documented, promise
 from tests.harness.releases import initial_state_of, tf
 from tests.harness.wrappers import BIDIRECTIONAL, STACKED, both_directions, one_on_the_other
@@ -137,7 +137,7 @@ def test_bidirectional_has_weights_of_its_own():
     bare=st.booleans(),
 )
 def test_a_cell_takes_one_step(case, path, bare):
-    given = path.arguments(case)
+    given = arguments_of(case)
     state = given["initial_state"]
     with the_layer():
         output, after = path.built(case).cell(given["x"][:, 0], state[0] if bare else state)

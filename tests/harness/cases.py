@@ -196,11 +196,14 @@ class Case:
                 parts.append(f"{field.name}={_expression(value)}")
         return f"Case({', '.join(parts)})"
 
-    def script(self, call: str, extra: Mapping[str, object], helper: str = "") -> str:
+    def script(
+        self, call: str, extra: Mapping[str, object], helper: str = "", ending: str = ""
+    ) -> str:
         """A program that needs only TensorFlow and NumPy, and runs the layer on this case.
 
         call: an expression that gives (outputs, state) from `layer`, `x` and `**more`. extra:
         constructor arguments beside the case's own. helper: the source of what `call` calls.
+        ending: what to do with `call`, `{call}` in it, instead of printing outputs and state.
         """
         options = {**self.options, **extra, "return_sequences": True, "return_state": True}
         if self.dtype == "bfloat16":  # the default initializer knows no bfloat16
@@ -209,23 +212,23 @@ class Case:
         weights = [f"    np.array({_literal(w)}),\n" for w in self._printed_weights()]
         more = []
         if self.initial_state is not None:
-            more.append(f"initial_state=[{_tensor(self.initial_state, self.dtype)}]")
+            more.append(f"initial_state=[{tensor(self.initial_state, self.dtype)}]")
         if self.mask is not None:
-            more.append(f"mask={_tensor(self.mask, 'bool')}")
+            more.append(f"mask={tensor(self.mask, 'bool')}")
         module, _, attribute = layer.under_test().name.partition(":")
         own = module != "tf.keras.layers"
+        ending = ending or "outputs, state = {call}\nprint(outputs)\nprint(state)\n"
         lines = [
             "import numpy as np\nimport tensorflow as tf\n",
             f"import {module}\n" if own else "",
-            f"\n{_noise_source()}\n" if "noise(" in repr(self) else "",
+            f"\n{_noise_source()}\n" if "noise(" in repr(self) + ending else "",
             f"\n{helper}\n" if helper else "",
-            f"x = {_tensor(self.inputs, self.dtype)}\n",
+            f"x = {tensor(self.inputs, self.dtype)}\n",
             f"layer = {module}.{attribute}({self.units}, {', '.join(words)})\n",
             f"layer.build((None, None, {self.features}))\n",
             f"layer.set_weights([\n{''.join(weights)}])\n",
             f"more = dict({', '.join(more)})\n",
-            f"outputs, state = {call}\n",
-            "print(outputs)\nprint(state)\n",
+            ending.replace("{call}", call),
         ]
         return "".join(lines)
 
@@ -251,7 +254,8 @@ def _literal(array: np.ndarray) -> str:
     return repr(array.tolist()).replace("inf", "np.inf").replace("nan", "np.nan")
 
 
-def _tensor(array: np.ndarray, dtype: str) -> str:
+def tensor(array: np.ndarray, dtype: str) -> str:
+    """The expression of a tensor with these values."""
     return f"tf.cast({_literal(array)}, {dtype!r})"
 
 

@@ -20,6 +20,7 @@ OPTIONS = {
     "go_backwards": False,
     "unroll": False,
     "zero_output_for_mask": False,
+    "stateful": False,
     "kernel_initializer": "glorot_uniform",
     "recurrent_initializer": "orthogonal",
     "bias_initializer": "zeros",
@@ -84,14 +85,15 @@ class LayerUnderTest:
     @functools.cached_property
     def features(self) -> frozenset[str]:
         """The options, call arguments and attributes that this layer has."""
-        options = {name for name, value in OPTIONS.items() if self._accepts(name, value)}
+        options = {name for name, value in OPTIONS.items() if self.accepts(name, value)}
         parameters = inspect.signature(self._example.call).parameters
         anything = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
         arguments = {name for name in CALL_ARGUMENTS if anything or name in parameters}
         cell = {"cell"} if hasattr(self._example, "cell") else set()
         return frozenset(options | arguments | cell)
 
-    def _accepts(self, option: str, value) -> bool:
+    def accepts(self, option: str, value) -> bool:
+        """Whether a layer can be made with that option."""
         try:
             self.make(1, **{option: value})
         except (TypeError, ValueError):

@@ -83,26 +83,18 @@ class Path:
     def results(self, case: Case, made, **other):
         """What this layer gives for the case's arguments, as it gives it; `other` ones replace
         the case's."""
-        arguments = {**self.arguments(case), **other}
+        arguments = {**arguments_of(case), **other}
         shape = (case.batch, case.time) if self.fixed_shape else None
         with the_layer():
             call = _traced(self, made, tuple(arguments), shape) if self.traced else self.call(made)
             return call(arguments.pop("x"), **arguments)
 
-    def arguments(self, case: Case) -> dict:
-        """What a layer is called with for this case, `x` first."""
-        arguments = {"x": tf.cast(np.asarray(case.inputs), case.dtype)}
-        if case.initial_state is not None:
-            arguments["initial_state"] = [tf.cast(np.asarray(case.initial_state), case.dtype)]
-        if case.mask is not None:
-            arguments["mask"] = tf.constant(case.mask)
-        return arguments
-
-    def script(self, case: Case) -> str:
-        """A program that runs this case on this path with TensorFlow and NumPy alone."""
+    def script(self, case: Case, ending: str = "") -> str:
+        """A program that runs this case on this path with TensorFlow and NumPy alone, and ends as
+        in `Case.script`."""
         own = (self.call,) if self.call.__name__ in self.expression else ()
         helpers = "\n\n".join(inspect.getsource(part) for part in (*self.parts, *own))
-        return case.script(self.expression, dict(self.options), helpers)
+        return case.script(self.expression, dict(self.options), helpers, ending)
 
 
 @contextlib.contextmanager
@@ -113,6 +105,16 @@ def the_layer():
     except Exception as error:
         words = " ".join(str(error).split())[:400]
         raise Mismatch(f"the layer raised {type(error).__name__}: {words}") from error
+
+
+def arguments_of(case: Case) -> dict:
+    """What the layer is called with: tensors of the case's dtype, by the suite's names."""
+    arguments = {"x": tf.cast(np.asarray(case.inputs), case.dtype)}
+    if case.initial_state is not None:
+        arguments["initial_state"] = [tf.cast(np.asarray(case.initial_state), case.dtype)]
+    if case.mask is not None:
+        arguments["mask"] = tf.constant(case.mask)
+    return arguments
 
 
 @functools.lru_cache(maxsize=TRACES_KEPT)

@@ -34,17 +34,20 @@ def all_properties() -> dict[str, "Property | Documented"]:
 class Property:
     """One sentence of the documentation, checked on any case, on each path where it has a meaning.
 
-    body: a function of a case, a path and further drawn values, that raises Mismatch.
+    body: a function of a case, a path and further drawn values, that raises Mismatch. The other
+    arguments: as in `promise`.
     """
 
     def __init__(
-        self, body, source, sentence, choices, integers, on, needs, covers, thorough, also
+        self, body, source, sentence, choices, integers, on, needs, covers, thorough, also, **more
     ):
         self.name, self.body = body.__name__, body
         self.source, self.sentence = source, sentence
         self.choices, self.integers, self.on = choices, integers, on
         self.needs = frozenset(needs)
         self.covers, self.thorough, self.also = covers, thorough, also
+        self.prepare, self.script = more["prepare"], more["script"]
+        self.trace_cost, self.case_cost = more["trace_cost"], more["case_cost"]
 
     def missing(self, path: paths.Path) -> list[str]:
         """The features that this property needs on that path and the layer has not."""
@@ -62,10 +65,11 @@ class Property:
             and name not in layer.under_test().features
         }
         profile = settings()
-        share = 1.0 if self.thorough else path.share
+        share = (1.0 if self.thorough else path.share) / self.case_cost
         profile = settings(max_examples=max(1, round(profile.max_examples * share)))
         choices = drawing.narrowed(self.choices, path.choices)
         plans = int(np.clip(profile.max_examples // EXAMPLES_PER_PLAN, *PLANS))
+        plans = max(2, plans // self.trace_cost)
 
         def excused(case: Case) -> bool:
             facts = case.summary()
@@ -75,6 +79,7 @@ class Property:
             nonlocal cases, largest
             cases += 1
             ledger.reset()
+            case = self.prepare(case)
             try:
                 self.body(case, path, **drawn)
             except Mismatch as mismatch:
@@ -87,7 +92,7 @@ class Property:
         strategy = drawing.cases(choices, lacks, self.integers, plans if path.traced else None)
         verify.__name__ = verify.__qualname__ = self.name
         test = given(case=strategy.filter(lambda case: not excused(case)), **self.also)(verify)
-        if not self.also:
+        if not self.also and self.case_cost == 1:
             corners = drawing.corners(self.integers)
             if self.covers and not path.traced:
                 corners |= drawing.covering(choices, lacks, self.covers)
@@ -108,7 +113,7 @@ class Property:
         return (
             f"  {self.source} says: {self.sentence}\n"
             f"  path: {path}\n  case = {case!r}{extra}\n\n"
-            f"To see it with TensorFlow and NumPy alone:\n\n{path.script(case)}"
+            f"To see it with TensorFlow and NumPy alone:\n\n{self.script(path, case)}"
         )
 
 
@@ -125,6 +130,10 @@ def promise(
     needs: Collection[str] = (),
     covers: Collection[str] = (),
     thorough: bool = False,
+    prepare: Callable[[Case], Case] = lambda case: case,
+    script: Callable[[paths.Path, Case], str] = paths.Path.script,
+    trace_cost: int = 1,
+    case_cost: int = 1,
     **also: SearchStrategy,
 ):
     """Make a property of a function of (case, path, ...).
@@ -133,12 +142,30 @@ def promise(
     integers: as in `drawing.cases`. on: the paths where it has a meaning. needs: features of the
     layer without which it is not applicable. covers: choices that are all tried, in all
     combinations, on the paths that do not trace. thorough: whether dear paths, too, get all of the
-    profile's examples. also: strategies of further arguments.
+    profile's examples. prepare: what a drawn case is made into. script: the program that shows a
+    failure. trace_cost, case_cost: what a trace or a case costs, in plain ones; so many times fewer
+    are made. also: strategies of further arguments.
     """
 
     def decorate(body):
+        more = {
+            "prepare": prepare,
+            "script": script,
+            "trace_cost": trace_cost,
+            "case_cost": case_cost,
+        }
         prop = Property(
-            body, source, sentence, choices or {}, integers, on, needs, covers, thorough, also
+            body,
+            source,
+            sentence,
+            choices or {},
+            integers,
+            on,
+            needs,
+            covers,
+            thorough,
+            also,
+            **more,
         )
         PROPERTIES[prop.name] = prop
 

@@ -1,6 +1,7 @@
 """What the record of a run says beside its tests, so that records are joined without TensorFlow.
 
-A record is what pytest-reportlog writes, line by line, as the run goes on. `tests/report/` reads it.
+A record is what pytest-reportlog writes, line by line, as the run goes;
+`tests/report/` reads it.
 """
 
 import os

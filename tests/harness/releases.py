@@ -133,6 +133,11 @@ def shapes_of(computed) -> list[tuple]:
     return [shape for part in computed for shape in shapes_of(part)]
 
 
+def variable(weight):
+    """The tf.Variable behind a weight of a layer, which Keras 3 wraps."""
+    return weight if isinstance(weight, tf.Variable) else weight.value
+
+
 def numpy_dtype(dtype: str):
     """The NumPy dtype of that name; bfloat16 comes with TensorFlow."""
     return tf.as_dtype(dtype).as_numpy_dtype

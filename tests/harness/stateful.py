@@ -8,7 +8,7 @@ from tests.harness import drawing, layer
 from tests.harness.cases import Case, noise, replace
 from tests.harness.compare import Mismatch, assert_same
 from tests.harness.layer import CLIP
-from tests.harness.paths import Path, the_layer
+from tests.harness.paths import Path, arguments_of, the_layer
 from tests.harness.releases import reset_state, set_state, starting_state
 
 CHOICES = {
@@ -64,7 +64,7 @@ def machine(path: Path, dtype: str) -> type[RuleBasedStateMachine]:
             given = integers(seed + 2, *self.state.shape)
             self.state = starting_state(given, self.state)
             case = self.after(seed, 2)
-            given = path.arguments(replace(case, initial_state=given))
+            given = arguments_of(replace(case, initial_state=given))
             self.call(case, initial_state=given["initial_state"])
 
         @rule()

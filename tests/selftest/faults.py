@@ -16,7 +16,8 @@ SimpleRNN = tf.keras.layers.SimpleRNN
 
 @dataclass(frozen=True)
 class Fault:
-    """breaks: the properties that must fail; what rests on them may fail as well."""
+    """layer: what `--layer` is given. breaks: the properties that must fail; what rests on them may
+    fail as well."""
 
     what: str
     layer: str
@@ -26,11 +27,13 @@ class Fault:
 FAULTS: list[Fault] = []
 
 
-def fault(what: str, *breaks: str):
-    """Register a wrong layer. breaks: without the `test_`."""
+def fault(what: str, *breaks: str, among: list[Fault] = FAULTS):
+    """Register a wrong layer among others. breaks: without the `test_`."""
 
     def register(cls):
-        FAULTS.append(Fault(what, cls.__name__, tuple(f"test_{b}" for b in breaks)))
+        among.append(
+            Fault(what, f"{cls.__module__}:{cls.__name__}", tuple(f"test_{b}" for b in breaks))
+        )
         return cls
 
     return register

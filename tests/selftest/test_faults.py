@@ -1,5 +1,6 @@
 """Every fault makes the properties fail that it names."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -7,8 +8,10 @@ import pytest
 from tests.harness import deviations, layer
 from tests.harness.properties import all_properties
 from tests.selftest.faults import FAULTS
+from tests.selftest.faults_gradients import GRADIENT_FAULTS
 
 TESTS = Path(__file__).parents[1]
+EVERY = (*FAULTS, *GRADIENT_FAULTS)
 
 
 class Outcomes:
@@ -23,7 +26,7 @@ class Outcomes:
             (self.failed if report.failed else self.passed).add(name)
 
 
-def verify(name: str, properties: tuple[str, ...]) -> Outcomes:
+def verify(name: str, properties: Iterable[str]) -> Outcomes:
     """Run those properties, as a user would, on the layer of that name."""
     before, outcomes = layer.under_test().name, Outcomes()
     chosen = [f"{file_of(prop)}::{prop}" for prop in properties]
@@ -41,13 +44,13 @@ def file_of(prop: str) -> Path:
     return next(file for file in files if f"def {prop}(" in file.read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda f: f.layer)
+@pytest.mark.parametrize("fault", EVERY, ids=lambda f: f.layer.partition(":")[2])
 def test_a_fault_is_found_by_the_properties_it_names(fault):
-    outcomes = verify(f"tests.selftest.faults:{fault.layer}", fault.breaks)
+    outcomes = verify(fault.layer, fault.breaks)
     assert sorted(outcomes.failed) == sorted(fault.breaks)
 
 
 def test_every_property_has_a_fault_or_a_release_that_shows_it():
-    broken = {name for fault in FAULTS for name in fault.breaks}
+    broken = {name for fault in EVERY for name in fault.breaks}
     broken |= {deviation.shown_by for deviation in deviations.load()}
     assert not all_properties().keys() - broken

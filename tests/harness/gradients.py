@@ -1,0 +1,220 @@
+"""Differentiating a layer on a path, and deciding whether its gradients are right."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from reference.gradient import Gradients, Problem, backpropagate, backward_steps, probe, sizes
+from reference.rounding import FORMATS
+from tests.harness import layer
+from tests.harness.cases import Case, formula, noise, replace, tensor
+from tests.harness.compare import Mismatch, Run, assert_within
+from tests.harness.paths import Path, arguments_of, the_layer
+from tests.harness.releases import tf, variable
+
+
+def weightings(case: Case) -> tuple[np.ndarray, np.ndarray]:
+    """V (batch, time, units) in order of processing, and v (batch, units): small integers, so that
+    they are exact in every dtype."""
+    B, T, n = case.batch, case.time, case.units
+    V = formula(f"np.floor(noise(1, ({B}, {T}, {n})) * 5) - 2")
+    return V, formula(f"np.floor(noise(2, ({B}, {n})) * 5) - 2")
+
+
+def problem(case: Case) -> Problem:
+    """The reference's problem for this case."""
+    return Problem(case.recurrence, case.inputs, case.initial_state, case.mask, *weightings(case))
+
+
+def probed(case: Case) -> Case:
+    """With a feature for each unit, zero, the gradient to which is the one to the unit's z."""
+    kernel, inputs = probe(np.asarray(case.kernel), np.asarray(case.inputs))
+    if case.kernel.text and case.inputs.text:
+        zeros = f"np.zeros({(case.batch, case.time, case.units)})"
+        inputs = formula(f"np.concatenate([{case.inputs.text}, {zeros}], axis=-1)")
+        kernel = formula(f"np.concatenate([{case.kernel.text}, np.eye({case.units})])")
+    return replace(case, kernel=kernel, inputs=inputs)
+
+
+def kept_exact(case: Case) -> Case:
+    """The case, cut short before its backward pass is no longer exact in its dtype."""
+    return next(
+        (cut for cut in (case.split(t)[0] for t in range(case.time, 1, -1)) if _exact(cut).all()),
+        case.split(1)[0],
+    )
+
+
+def _exact(case: Case) -> np.ndarray:
+    largest = FORMATS[case.dtype].integers
+    return np.array([np.max(size, initial=0) < largest for _, size in sizes(problem(case)).items()])
+
+
+def at_once(tape, results, sources, weights):
+    """The gradients of <V, outputs> + <v, state>, from one call of the tape."""
+    return tape.gradient(results, sources, output_gradients=weights)
+
+
+def one_by_one(tape, results, sources, weights):
+    """The same from one call for the outputs and one for the state."""
+    parts = [
+        tape.gradient(result, sources, output_gradients=weight)
+        for result, weight in zip(results, weights, strict=True)
+    ]
+    return tf.nest.map_structure(tf.add, *parts)
+
+
+def by_jacobian(tape, results, sources, weights):
+    """The same from all entries of the two Jacobian matrices."""
+    parts = [
+        tf.nest.map_structure(
+            lambda entries, weight=weight: tf.tensordot(weight, entries, weight.shape.rank),
+            tape.jacobian(result, sources),
+        )
+        for result, weight in zip(results, weights, strict=True)
+    ]
+    return tf.nest.map_structure(tf.add, *parts)
+
+
+@dataclass(frozen=True)
+class Differentiated:
+    """A layer's run together with its gradients, by argument; None where none flows."""
+
+    run: Callable
+    made: object
+    take: Callable
+
+    def __call__(self, x, output_weights, state_weights, **more):
+        state = _state(more)
+        sources = {"inputs": x, **_weights(self.made), **state}
+        with tf.GradientTape(persistent=self.take is not at_once) as tape:
+            tape.watch([x, *state.values()])
+            results = list(self.run(x, **more))
+        return results, self.take(tape, results, sources, [output_weights, state_weights])
+
+
+def _weights(made) -> dict:
+    names = ("kernel", "recurrent_kernel", "bias")
+    return {names[i]: variable(weight) for i, weight in enumerate(made.trainable_weights)}
+
+
+def _state(more) -> dict:
+    return {"initial_state": more["initial_state"][0]} if "initial_state" in more else {}
+
+
+@functools.lru_cache
+def differentiating(path: Path, take: Callable) -> Path:
+    """The path that runs a layer in the same way and differentiates it there."""
+
+    def call(made):
+        if path.traced:
+            return path.call(Differentiated(made, made, take))
+        return Differentiated(path.call(made), made, take)
+
+    return replace(path, call=call)
+
+
+def run(path: Path, case: Case, take: Callable = at_once) -> tuple[Run, dict[str, np.ndarray]]:
+    """Results and gradients of the layer on this case, as float64, by argument."""
+    V, v = (tf.cast(np.asarray(w), case.dtype) for w in weightings(case))
+    results, gradients = differentiating(path, take).results(
+        case, path.built(case), output_weights=V, state_weights=v
+    )
+    return Run(*(np.asarray(r, np.float64) for r in results)), _numbers(gradients)
+
+
+def _numbers(gradients) -> dict[str, np.ndarray]:
+    if missing := [name for name, value in gradients.items() if value is None]:
+        raise Mismatch(f"no gradient flows to {' and '.join(missing)}")
+    return {name: np.asarray(value, np.float64) for name, value in gradients.items()}
+
+
+SHOW = """\
+V, v = {V}, {v}
+with tf.GradientTape() as tape:
+    tape.watch([x, *more.get('initial_state', [])])
+    outputs, state = {call}
+sources = [x, *layer.trainable_weights, *more.get('initial_state', [])]
+for gradient in tape.gradient([outputs, state], sources, output_gradients=[V, v]):
+    print(gradient)
+"""
+
+
+def script(path: Path, case: Case) -> str:
+    """A program that prints the gradients on this path with TensorFlow and NumPy alone."""
+    V, v = (tensor(w, case.dtype) for w in weightings(case))
+    return path.script(case, SHOW.replace("{V}", V).replace("{v}", v))
+
+
+def of_second_call(case: Case) -> tuple[Case, dict[str, np.ndarray]]:
+    """The gradients of the second of two calls of a stateful layer, which take the first half
+    of the steps and the rest, and the case that the second call is by itself.
+
+    Raises Mismatch if a gradient flows to the inputs of the first.
+    """
+    first, second = case.split(case.time // 2)
+    _, state = case.recurrence.run(first.inputs, None, first.mask)
+    flags = {"stateful": True, "return_sequences": True, "return_state": True}
+    with the_layer():
+        made = layer.under_test().build(
+            case.units, case.features, case.batch, **case.options, **flags
+        )
+        layer.set_weights(made, *case.weights)
+        call, arguments = Differentiated(made, made, one_by_one), arguments_of(second)
+        earlier = arguments_of(first)
+        with tf.GradientTape() as tape:
+            tape.watch(earlier["x"])
+            made(earlier["x"], **{k: v for k, v in earlier.items() if k != "x"})
+            V, v = (tf.cast(np.asarray(w), case.dtype) for w in weightings(second))
+            (outputs, _), gradients = call(output_weights=V, state_weights=v, **arguments)
+        if tape.gradient(outputs, earlier["x"]) is not None:
+            raise Mismatch("a gradient flows to the inputs of an earlier call")
+    return replace(second, initial_state=state), _numbers(gradients)
+
+
+def forward_mode(path: Path, case: Case) -> tuple[float, float]:
+    """<V, J t> + <v, J t> for a tangent t, from the layer in forward mode, and the same from the
+    reference's gradients, <gradient, t>."""
+    made, arguments = path.built(case), arguments_of(case)
+    primals = {"inputs": arguments["x"], **_weights(made), **_state(arguments)}
+    tangents = {
+        name: np.floor(noise(3 + i, tuple(value.shape)) * 3) - 1
+        for i, (name, value) in enumerate(primals.items())
+    }
+    with (
+        the_layer(),
+        tf.autodiff.ForwardAccumulator(
+            list(primals.values()), [tf.cast(t, case.dtype) for t in tangents.values()]
+        ) as accumulator,
+    ):
+        results = path.call(made)(**arguments)
+    products = [np.asarray(accumulator.jvp(result), np.float64) for result in results]
+    expected = backpropagate(problem(case))
+    return (
+        sum(np.sum(w * p) for w, p in zip(weightings(case), products, strict=True)),
+        sum(np.sum(getattr(expected, name) * t) for name, t in tangents.items()),
+    )
+
+
+def assert_exact_gradients(gradients: dict[str, np.ndarray], case: Case) -> None:
+    """The gradients are those of the reference in every bit: the case is one of integers."""
+    expected, largest = backpropagate(problem(case)), FORMATS[case.dtype].integers
+    exact = {
+        name: np.where(size < largest, 0, np.inf) for name, size in sizes(problem(case)).items()
+    }
+    _assert_gradients(gradients, expected, Gradients(**{"bias": None, **exact}), case.dtype)
+
+
+def assert_backward_steps(run: Run, gradients: dict[str, np.ndarray], case: Case) -> None:
+    """Each step of the backward pass, and each gradient, is within its rounding bound of what
+    follows from the pass's own neighbours; the case is `probed`."""
+    dz = case.recurrence.in_order(gradients["inputs"][..., -case.units :])
+    steps = backward_steps(problem(case), run.outputs, dz, case.dtype)
+    _assert_gradients(gradients, steps.expected, steps.bound, case.dtype)
+
+
+def _assert_gradients(gradients, expected: Gradients, bound: Gradients, dtype: str) -> None:
+    for name, value in gradients.items():
+        wanted, error = getattr(expected, name), getattr(bound, name)
+        assert_within(f"gradient to {name}", value, wanted, error, dtype)

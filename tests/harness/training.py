@@ -1,0 +1,85 @@
+"""Training a small model that has the layer under test in it, in float64, in three ways."""
+
+import contextlib
+
+import numpy as np
+
+from reference.training import Training, Weights, spread, train
+from tests.harness import layer
+from tests.harness.compare import assert_within
+from tests.harness.paths import the_layer
+from tests.harness.releases import tf, variable
+
+NAMES = ("kernel", "recurrent_kernel", "bias", "dense_kernel", "dense_bias")
+
+
+@contextlib.contextmanager
+def float64():
+    """Losses, metrics and optimizers take Keras's own default type, not that of the model."""
+    before = tf.keras.backend.floatx()
+    tf.keras.backend.set_floatx("float64")
+    try:
+        yield
+    finally:
+        tf.keras.backend.set_floatx(before)
+
+
+def model(weights: Weights, batch: int | None = None, time: int | None = None, **options):
+    """SimpleRNN with the options, then Dense, with these weights, for float64 inputs."""
+    features, units = weights["kernel"].shape
+    outputs = weights["dense_kernel"].shape[1]
+    inputs = tf.keras.Input((time, features), batch_size=batch, dtype="float64")
+    hidden = layer.under_test().make(units, dtype="float64", **options)
+    made = tf.keras.Model(inputs, tf.keras.layers.Dense(outputs, dtype="float64")(hidden(inputs)))
+    made.set_weights([weights[name] for name in NAMES])
+    return made
+
+
+def weights_of(made) -> Weights:
+    return dict(zip(NAMES, made.get_weights(), strict=True))
+
+
+def by_fit(made, batches, optimizer, loss) -> Training:
+    """`fit`, one epoch for each batch, so that each loss is seen."""
+    made.compile(optimizer, loss)
+    losses = [
+        made.fit(x, y, batch_size=len(x), epochs=1, shuffle=False, verbose=0).history["loss"][0]
+        for x, y in batches
+    ]
+    return Training(np.array(losses), weights_of(made))
+
+
+def by_train_on_batch(made, batches, optimizer, loss) -> Training:
+    made.compile(optimizer, loss)
+    return Training(np.array([made.train_on_batch(x, y) for x, y in batches]), weights_of(made))
+
+
+def by_tape(made, batches, optimizer, loss) -> Training:
+    """The loop that a user would write."""
+    losses = []
+    for x, y in batches:
+        with tf.GradientTape() as tape:
+            value = loss(tf.constant(y), made(tf.constant(x), training=True)) + sum(made.losses)
+        gradients = tape.gradient(value, list(map(variable, made.trainable_weights)))
+        optimizer.apply_gradients(zip(gradients, made.trainable_weights, strict=True))
+        losses.append(float(value))
+    return Training(np.array(losses), weights_of(made))
+
+
+WAYS = {"fit": by_fit, "train_on_batch": by_train_on_batch, "tape": by_tape}
+
+
+def assert_follows(
+    way: str, make_trainer, batches, optimizer, loss, batch=None, time=None, **options
+) -> Training:
+    """TensorFlow's losses and weights are those of the reference, from the same weights."""
+    expected, bound = train(make_trainer, batches), spread(make_trainer, batches)
+    with float64(), the_layer():
+        made = model(make_trainer().weights, batch, time, **options)
+        got = WAYS[way](made, batches, optimizer(), loss())
+    for what, value, wanted, far in [
+        ("losses", got.losses, expected.losses, bound.losses),
+        *((n, got.weights[n], expected.weights[n], bound.weights[n]) for n in expected.weights),
+    ]:
+        assert_within(what, value, wanted, np.broadcast_to(far, wanted.shape), "float64")
+    return got

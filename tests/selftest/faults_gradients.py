@@ -1,0 +1,221 @@
+"""Layers that are right forwards and wrong backwards."""
+
+from functools import partial
+
+from tests.harness.releases import tf
+from tests.selftest import faults
+from tests.selftest.faults import Fault, SimpleRNN, Wrong, WrongResult
+
+GRADIENT_FAULTS: list[Fault] = []
+fault = partial(faults.fault, among=GRADIENT_FAULTS)
+
+EXACT = "integers_give_every_gradient_exactly"
+STEPS = "each_backward_step_is_within_rounding_of_the_chain_rule"
+SLOPES = "each_documented_activation_has_the_slope_of_its_formula"
+PERSISTENT = "a_persistent_tape_gives_the_gradient_of_each_result"
+JACOBIAN = "the_jacobian_holds_the_gradient_of_every_output"
+FORWARD = "forward_mode_gives_the_products_of_the_jacobian"
+STATEFUL = "no_gradient_flows_from_an_earlier_call_of_a_stateful_layer"
+MASKED = "what_stands_in_a_masked_step_reaches_no_gradient"
+NAN = "nan_in_a_masked_step_reaches_no_gradient"
+ALWAYS = (EXACT, STEPS, SLOPES, PERSISTENT)
+
+
+@tf.custom_gradient
+def halved(x):
+    return tf.identity(x), lambda g: g / 2
+
+
+@tf.custom_gradient
+def in_bfloat16(x):
+    return tf.identity(x), lambda g: tf.cast(tf.cast(g, tf.bfloat16), g.dtype)
+
+
+@fault("the gradient is truncated after one step: none flows through the state", *ALWAYS, STATEFUL)
+class Truncated(Wrong):
+    def bend_cell(self, right, inputs, states):
+        return right(inputs, [tf.stop_gradient(states[0])])
+
+
+@fault("the gradient through the state is halved", *ALWAYS, STATEFUL)
+class Halved(Wrong):
+    def bend_cell(self, right, inputs, states):
+        return right(inputs, [halved(states[0])])
+
+
+@fault("the gradient is lost in a cast to bfloat16", STEPS, SLOPES)
+class LostInACast(Wrong):
+    def bend_cell(self, right, inputs, states):
+        return right(inputs, [in_bfloat16(states[0])])
+
+
+@fault("no gradient flows to the initial state", *ALWAYS, MASKED)
+class LostAtTheInitialState(Wrong):
+    def bend(self, right, inputs, mask, initial_state):
+        if initial_state is None:
+            return right(inputs)
+        return right(inputs, initial_state=[tf.stop_gradient(initial_state[0])])
+
+
+@fault("the gradient is right without a mask, and twice too large with one", *ALWAYS, STATEFUL)
+class RightWithoutAMask(WrongResult):
+    def bend_result(self, outputs, state, inputs, mask):
+        return (outputs if mask is None else 2 * outputs - tf.stop_gradient(outputs)), state
+
+
+@fault(
+    "the gradient with respect to the state returned goes to the first output",
+    *ALWAYS,
+    FORWARD,
+    STATEFUL,
+    JACOBIAN,
+)
+class WrongState(WrongResult):
+    def bend_result(self, outputs, state, inputs, mask):
+        first = outputs[:, 0]
+        return outputs, tf.stop_gradient(state) + first - tf.stop_gradient(first)
+
+
+@fault("no gradient flows to the bias", *ALWAYS, FORWARD, STATEFUL, JACOBIAN)
+class BiasGradientLost(Wrong):
+    def bend_cell(self, right, inputs, states):
+        bias = self.cell.bias
+        if bias is None:
+            return right(inputs, states)
+        lost = tf.convert_to_tensor(bias)
+        z = tf.matmul(inputs, tf.convert_to_tensor(self.cell.kernel)) + tf.stop_gradient(lost)
+        z = z + tf.matmul(states[0], tf.convert_to_tensor(self.cell.recurrent_kernel))
+        h = self.activate(z + 0 * lost)
+        return h, [h]
+
+
+@fault(
+    "the gradient to the kernel is that of one row of the batch",
+    *ALWAYS,
+    FORWARD,
+    STATEFUL,
+    JACOBIAN,
+)
+class KernelGradientOfOneRow(Wrong):
+    def bend_cell(self, right, inputs, states):
+        W = tf.convert_to_tensor(self.cell.kernel)
+        first = tf.matmul(inputs[:1], W)
+        rest = tf.matmul(inputs[1:], tf.stop_gradient(W))
+        z = tf.concat([first, rest], axis=0)
+        if self.cell.bias is not None:
+            z = z + tf.convert_to_tensor(self.cell.bias)
+        h = self.activate(
+            z + tf.matmul(states[0], tf.convert_to_tensor(self.cell.recurrent_kernel))
+        )
+        return h, [h]
+
+
+@fault("the gradient to the recurrent kernel is transposed", *ALWAYS, STATEFUL)
+class RecurrentGradientTransposed(Wrong):
+    def bend_cell(self, right, inputs, states):
+        @tf.custom_gradient
+        def transposed(U):
+            return tf.identity(U), tf.transpose
+
+        return self.step(
+            inputs,
+            states[0],
+            recurrent_kernel=transposed(tf.convert_to_tensor(self.cell.recurrent_kernel)),
+        )
+
+
+@fault(
+    "the gradient of what was masked is kept: a masked step counts as used, backwards",
+    *ALWAYS,
+    FORWARD,
+    STATEFUL,
+)
+class MaskedStepsCount(WrongResult):
+    def bend_result(self, outputs, state, inputs, mask):
+        if mask is None:
+            return outputs, state
+        extra = tf.reduce_sum(inputs, axis=(1, 2))[:, None]
+        return outputs, state + extra - tf.stop_gradient(extra)
+
+
+@fault(
+    "what stands in a masked step is multiplied into the gradient to the kernel",
+    *ALWAYS,
+    STATEFUL,
+    MASKED,
+)
+class MaskedInputsCount(Wrong):
+    def bend(self, right, inputs, mask, initial_state):
+        if mask is None or not (self.return_sequences and self.return_state):
+            return right(inputs)
+        outputs, state = right(inputs)
+        size = tf.reduce_sum(tf.convert_to_tensor(self.cell.kernel)) * tf.reduce_sum(
+            tf.where(mask[..., None], tf.zeros_like(inputs), inputs)
+        )
+        return [outputs, state + tf.stop_gradient(-size) + size]
+
+
+@fault("a gradient flows from an earlier call of a stateful layer", STATEFUL)
+class KeepsTheTape(Wrong):
+    earlier = None
+
+    def bend(self, right, inputs, mask, initial_state):
+        if not self.stateful or not tf.executing_eagerly():
+            return right(inputs)
+        outputs, state = right(inputs)
+        if self.earlier is not None:
+            outputs = outputs + 0 * self.earlier[:, None]
+        self.earlier = state
+        return [outputs, state]
+
+
+@fault("the slope of the activation is off by a factor of 1 + 1e-4", *ALWAYS, STATEFUL, JACOBIAN)
+class SlopeOff(Wrong):
+    def bend_cell(self, right, inputs, states):
+        @tf.custom_gradient
+        def bent(z):
+            with tf.GradientTape() as tape:
+                tape.watch(z)
+                y = self.cell.activation(z)
+            return y, lambda g: tape.gradient(y, z, output_gradients=g) * (1 + 1e-4)
+
+        self.activate = bent
+        return self.step(inputs, states[0])
+
+
+@fault(
+    "NaN in a masked step is NaN in every gradient, as in TensorFlow, in a layer of another's", NAN
+)
+class OfAnothers(tf.keras.layers.Layer):
+    def __init__(
+        self,
+        units,
+        activation="tanh",
+        use_bias=True,
+        return_sequences=False,
+        return_state=False,
+        go_backwards=False,
+        recurrent_initializer="orthogonal",
+        dtype="float32",
+    ):
+        super().__init__(dtype=dtype)
+        self.inner = SimpleRNN(
+            units,
+            activation=activation,
+            use_bias=use_bias,
+            return_sequences=return_sequences,
+            return_state=return_state,
+            go_backwards=go_backwards,
+            recurrent_initializer=recurrent_initializer,
+            dtype=dtype,
+        )
+
+    def build(self, shape):
+        self.inner.build(shape)
+        self.built = True
+
+    def call(self, sequences, initial_state=None, mask=None):
+        return self.inner(sequences, initial_state=initial_state, mask=mask)
+
+    def compute_output_shape(self, shape):
+        return self.inner.compute_output_shape(shape)

@@ -1,0 +1,37 @@
+"""A slope that is off is found in every documented activation, a truncated gradient in training."""
+
+import pytest
+
+from reference.activations import ACTIVATIONS
+from tests import test_training
+from tests.harness import drawing, layer
+from tests.harness.compare import Mismatch
+from tests.harness.gradients import assert_backward_steps, probed, run
+from tests.harness.paths import EAGER
+from tests.harness.releases import documented_activations
+from tests.selftest.test_faults import verify
+
+CHOICES = {"batch": (8,), "large": (None,), "dtype": ("float32",)}
+
+
+@pytest.fixture
+def slopes_off():
+    before = layer.under_test().name
+    layer.select("tests.selftest.faults_gradients:SlopeOff")
+    yield
+    layer.select(before)
+
+
+@pytest.mark.parametrize("name", [None, *documented_activations(ACTIVATIONS)], ids=str)
+def test_a_slope_off_by_1e_4_is_found(slopes_off, name):
+    (case,) = drawing.covering({**CHOICES, "activation": (name,)}, (), ("activation",)).values()
+    case = probed(case)
+    with pytest.raises(Mismatch):
+        assert_backward_steps(*run(EAGER, case), case)
+
+
+def test_a_truncated_gradient_fails_all_training_but_that_of_frozen_weights():
+    training = [name for name in vars(test_training) if name.startswith("test_")]
+    outcomes = verify("tests.selftest.faults_gradients:Truncated", training)
+    assert outcomes.passed == {"test_frozen_weights_stay_as_they_were"}
+    assert len(outcomes.failed) > 6

@@ -1,0 +1,165 @@
+"""Gradients: backpropagation through time, on each path."""
+
+import numpy as np
+from hypothesis import strategies as st
+
+from reference.activations import ACTIVATIONS
+from tests.harness.compare import assert_same
+from tests.harness.drawing import ALWAYS_MASKED, EXACT
+from tests.harness.gradients import (
+    assert_backward_steps,
+    assert_exact_gradients,
+    by_jacobian,
+    forward_mode,
+    kept_exact,
+    of_second_call,
+    one_by_one,
+    probed,
+    run,
+    script,
+)
+from tests.harness.paths import CELL, EAGER, UNKNOWN, UNROLL, XLA
+from tests.harness.properties import promise
+from tests.harness.releases import documented_activations
+
+ON = (EAGER, UNKNOWN, XLA, UNROLL, CELL)
+MASK = "mask: ... a `False` entry indicates that the corresponding timestep should be ignored."
+GRADIENT = "Computes the gradient using operations recorded in context of this tape."
+SMALL = {
+    **EXACT,
+    "batch": (1, 2),
+    "time": (1, 2, 3),
+    "features": (1, 2),
+    "units": (1, 2, 3),
+    "large": (None,),
+}
+
+
+@promise(
+    "GradientTape.gradient",
+    GRADIENT,
+    choices=EXACT,
+    integers=True,
+    on=ON,
+    prepare=kept_exact,
+    script=script,
+    trace_cost=3,
+)
+def test_integers_give_every_gradient_exactly(case, path):
+    assert_exact_gradients(run(path, case)[1], case)
+
+
+@promise("GradientTape.gradient", GRADIENT, on=ON, prepare=probed, script=script, trace_cost=3)
+def test_each_backward_step_is_within_rounding_of_the_chain_rule(case, path):
+    assert_backward_steps(*run(path, case), case)
+
+
+@promise(
+    "GradientTape.gradient",
+    GRADIENT,
+    choices={
+        "activation": (None, *documented_activations(ACTIVATIONS)),
+        "dtype": ("float32", "float64"),
+        "batch": (8, 3),
+        "time": (1, 2, 3),
+        "large": (None,),
+    },
+    on=(EAGER,),
+    needs={"activation"},
+    covers=("activation",),
+    prepare=probed,
+    script=script,
+)
+def test_each_documented_activation_has_the_slope_of_its_formula(case, path):
+    assert_backward_steps(*run(path, case), case)
+
+
+@promise(
+    "SimpleRNN",
+    MASK,
+    choices=ALWAYS_MASKED,
+    on=(EAGER,),
+    needs={"mask"},
+    script=script,
+    value=st.sampled_from((0.0, 1.0, -100.0)),
+)
+def test_what_stands_in_a_masked_step_reaches_no_gradient(case, path, value):
+    changed, gradients = run(path, case.with_inputs(~case.mask, value))[1], run(path, case)[1]
+    for name, gradient in gradients.items():
+        assert_same(f"gradient to {name}", changed[name], gradient)
+
+
+@promise(
+    "SimpleRNN",
+    MASK,
+    choices={"mask": ("leading", "all")},
+    on=(EAGER,),
+    needs={"mask"},
+    script=script,
+    case_cost=4,
+)
+def test_nan_in_a_masked_step_reaches_no_gradient(case, path):
+    changed, gradients = run(path, case.with_inputs(~case.mask, np.nan))[1], run(path, case)[1]
+    for name, gradient in gradients.items():
+        assert_same(f"gradient to {name}", changed[name], gradient)
+
+
+@promise(
+    "RNN",
+    "stateful: Boolean (default `False`). If `True`, the last state for each sample at index i in "
+    "a batch will be used as the initial state for the sample of index i in the following batch.",
+    choices={
+        **EXACT,
+        "initial_state": (False,),
+        "time": (2, 3, 4, 6),
+        "batch": (1, 2, 3, 5),
+        "dtype": ("float32", "float64", "float16"),
+    },
+    integers=True,
+    on=(EAGER,),
+    needs={"stateful"},
+)
+def test_no_gradient_flows_from_an_earlier_call_of_a_stateful_layer(case, path):
+    second, gradients = of_second_call(case)
+    assert_exact_gradients(gradients, second)
+
+
+@promise(
+    "GradientTape",
+    "persistent: Boolean controlling whether a persistent gradient tape is created.",
+    choices=EXACT,
+    integers=True,
+    on=(EAGER,),
+    prepare=kept_exact,
+    script=script,
+    case_cost=2,
+)
+def test_a_persistent_tape_gives_the_gradient_of_each_result(case, path):
+    assert_exact_gradients(run(path, case, one_by_one)[1], case)
+
+
+@promise(
+    "GradientTape.jacobian",
+    "Computes the jacobian using operations recorded in context of this tape.",
+    choices=SMALL,
+    integers=True,
+    on=(UNROLL,),
+    prepare=kept_exact,
+    script=script,
+    case_cost=6,
+)
+def test_the_jacobian_holds_the_gradient_of_every_output(case, path):
+    assert_exact_gradients(run(path, case, by_jacobian)[1], case)
+
+
+@promise(
+    "ForwardAccumulator",
+    'Computes Jacobian-vector products ("JVP"s) using forward-mode autodiff.',
+    choices={**SMALL, "dtype": ("float32", "float64")},
+    integers=True,
+    on=(EAGER,),
+    prepare=kept_exact,
+    case_cost=4,
+)
+def test_forward_mode_gives_the_products_of_the_jacobian(case, path):
+    assert_same("<V, J t>", *forward_mode(path, case))
