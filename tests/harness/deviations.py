@@ -3,7 +3,7 @@
 import functools
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path as File
 
 import numpy as np
@@ -26,7 +26,8 @@ class Deviation:
     """One departure.
 
     sentence: what the documentation says; departs: what the release does instead. shown_by: the
-    property that fails on the witness, the fields of one case, on the first of `paths`. properties:
+    property that fails on the witness, the fields of one case, on the first of `paths`; a law has
+    no cases, and its deviations no witness. properties:
     those that fail on matching cases too, or "*" for every one. paths: where; none, everywhere.
     part: "SimpleRNN", or the "activation" or "initializer" that another layer may use as well.
     keras, tensorflow: the releases that show it. where: features of a case (`Case.summary`) and the
@@ -37,9 +38,9 @@ class Deviation:
     sentence: str
     departs: str
     shown_by: str
-    where: Mapping[str, list]
-    witness: Mapping[str, object]
     upstream: str
+    where: Mapping[str, list] = field(default_factory=dict)
+    witness: Mapping[str, object] = field(default_factory=dict)
     part: str = "SimpleRNN"
     keras: str = ""
     tensorflow: str = ""
@@ -53,16 +54,22 @@ class Deviation:
             self.tensorflow, prereleases=True
         ).contains(TENSORFLOW)
 
-    def excuses(self, name: str, path: str, case: Case) -> bool:
-        """Whether this is why the property of that name fails on that path and case."""
+    def excuses(self, name: str, path: str, case: Case | None) -> bool:
+        """Whether this is why the property, or the law, of that name fails on that path and case;
+        a law has no case."""
         if not {name, "*"} & {self.shown_by, *self.properties} or (
             self.paths and path not in self.paths
         ):
             return False
+        if case is None:
+            return not self.witness
         summary = case.summary()
         return all(summary[feature] in values for feature, values in self.where.items())
 
-    def case(self) -> Case:
+    def case(self) -> Case | None:
+        """The witness, or None where a law is departed from."""
+        if not self.witness:
+            return None
         return Case(
             **{k: np.array(v, float) if isinstance(v, list) else v for k, v in self.witness.items()}
         )
@@ -108,7 +115,8 @@ def _deviation(entry) -> Deviation:
     lists = {key: tuple(value) for key, value in entry.items() if KINDS.get(key) is list}
     deviation = Deviation(**{**entry, **lists})
     try:
-        summary = deviation.case().summary()
+        case = deviation.case()
+        summary = case.summary() if case is not None else {}
     except (TypeError, ValueError, LookupError, AttributeError) as error:
         raise ValueError(f"its witness is no case: {error}") from None
     for feature, values in deviation.where.items():

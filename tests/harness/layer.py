@@ -24,13 +24,16 @@ OPTIONS = {
     "recurrent_initializer": "orthogonal",
     "bias_initializer": "zeros",
     "dtype": "float32",
+    "dropout": 0.0,
+    "recurrent_dropout": 0.0,
+    "seed": None,
 }
 """Constructor arguments of SimpleRNN that the suite uses, with their documented defaults."""
 
 CLIP = "clip"
 """An activation given as a function: z to [-1, 1], exact in integers however long it runs."""
 
-CALL_ARGUMENTS = ("initial_state", "mask")
+CALL_ARGUMENTS = ("initial_state", "mask", "training")
 
 
 def one_line(error: Exception) -> str:

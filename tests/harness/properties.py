@@ -94,6 +94,10 @@ class Property:
             record("cases", cases)
             record("error/bound", largest)
 
+    def show(self, deviation: deviations.Deviation, path: paths.Path) -> None:
+        """Raise Mismatch if the witness of a known deviation from this property fails."""
+        self.body(deviation.case(), path)
+
     def explain(self, case: Case, path: paths.Path, drawn: Mapping[str, object]) -> str:
         """What to tell about a case that fails."""
         extra = "".join(f"\n  {name} = {value!r}" for name, value in drawn.items())
