@@ -228,11 +228,19 @@ def seeded(seed: int):
         random.setstate(state)
 
 
-def law(source: str, sentence: str, *, on: Collection[Path] = (EAGER,), needs: Collection[str]):
+def law(
+    source: str,
+    sentence: str,
+    *,
+    on: Collection[Path] = (EAGER,),
+    needs: Collection[str] = (),
+    documented: bool = True,
+):
     """Make a test of a function of (evidence, path).
 
     source: what is documented, such as "SimpleRNN". sentence: its documentation's words. on: the
     paths where it has a meaning. needs: features of the layer without which it is not applicable.
+    documented: whether this release documents it.
     """
 
     def decorate(body):
@@ -246,6 +254,8 @@ def law(source: str, sentence: str, *, on: Collection[Path] = (EAGER,), needs: C
             if missing := made.missing(path):
                 record_property("not applicable", ", ".join(missing))
                 pytest.skip(f"not applicable: the layer has no {', '.join(missing)}")
+            if not documented:
+                pytest.skip("this release does not document it")
             if known := made.excuse(path):
                 pytest.skip(f"known deviation: {known}")
             made.check(path, record_property)

@@ -39,6 +39,10 @@ class Masks:
         """Each mask with what it is a mask of."""
         return ("inputs", self.input), ("states", self.recurrent)
 
+    @property
+    def both(self) -> np.ndarray:
+        return np.stack([self.input, self.recurrent])
+
     def kept(self) -> "Masks":
         """At the first step: (batch, features), whether kept."""
         return Masks(self.input[:, 0] != 0, self.recurrent[:, 0] != 0)
@@ -52,10 +56,16 @@ class Masks:
 
 def built(features: int = FEATURES, **options):
     """The layer, its weights set, for inputs (batch, time, features)."""
-    zero, one = np.zeros((features, features)), np.eye(features)
     options = {"activation": None, "return_sequences": True, **options}
     with the_layer():
-        made = layer.under_test().build(3 * features, features, **options)
+        return with_weights(layer.under_test().make(3 * features, **options), features)
+
+
+def with_weights(made, features: int = FEATURES):
+    """That layer of 3 features units, built and made a probe."""
+    zero, one = np.zeros((features, features)), np.eye(features)
+    with the_layer():
+        made.build((None, None, features))
         layer.set_weights(
             made,
             np.hstack([zero, zero, one]),
@@ -138,7 +148,8 @@ class Interruption:
         return z
 
 
-def _train(made) -> Masks:
+def masks_of(made) -> Masks:
+    """The masks of the next call of this layer in training, eager."""
     with the_layer():
         return Masks.of(EAGER.call(made)(**arguments(), training=True))
 
@@ -153,7 +164,7 @@ def after_a_failure(**options) -> tuple[Masks, Masks]:
     made = built(activation=interruption, **options)
     with contextlib.suppress(RuntimeError):
         EAGER.call(made)(**arguments(), training=True)
-    return Masks.of(interruption.seen[:, None]), _train(made)
+    return Masks.of(interruption.seen[:, None]), masks_of(made)
 
 
 def in_two_threads(**options) -> tuple[Masks, Masks]:
@@ -161,12 +172,12 @@ def in_two_threads(**options) -> tuple[Masks, Masks]:
     inner = []
 
     def call_in_another_thread():
-        thread = threading.Thread(target=lambda: inner.append(_train(made)))
+        thread = threading.Thread(target=lambda: inner.append(masks_of(made)))
         thread.start()
         thread.join()
 
     made = built(activation=Interruption(call_in_another_thread), **options)
-    return _train(made), inner[0]
+    return masks_of(made), inner[0]
 
 
 def trained(features: int, **options):
@@ -195,3 +206,31 @@ def predicted(features: int) -> np.ndarray:
     """What `trained` predicts where nothing is dropped."""
     steps = np.array([[1.0, 0.0, 1.0], [1.0, 1.0, 0.0]])  # sources, recurrent, inputs
     return np.repeat(steps, features, axis=1)
+
+
+def whole_run(**options) -> dict[str, np.ndarray]:
+    """What a program draws that trains a layer: its first weights, and those after `fit`."""
+    with the_layer():
+        inputs = tf.keras.Input((3, 5))
+        # A traced loop of Keras 2 draws masks in no fixed order (keras#17612).
+        made = layer.under_test().make(6, unroll=True, **options)
+        model = tf.keras.Model(inputs, made(inputs))
+        model.compile("sgd", "mse")
+        first = made.get_weights()
+        x, y = np.random.normal(size=(8, 3, 5)), np.random.normal(size=(8, 6))
+        model.fit(x, y, batch_size=4, epochs=2, verbose=0)
+        outputs = np.asarray(made(tf.constant(x, tf.float32), training=True))
+    fitted = made.get_weights()
+    return {"first kernel": first[0], "fitted kernel": fitted[0], "outputs in training": outputs}
+
+
+def kernels_and_mask(units: int = 100) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Kernel, recurrent kernel, and whether inputs are kept: (units, units) each, of one layer."""
+    options = {"activation": None, "bias_initializer": "zeros", "dropout": P}
+    uniform = dict.fromkeys(("kernel_initializer", "recurrent_initializer"), "random_uniform")
+    with the_layer():
+        made = layer.under_test().build(units, units, **options, **uniform)
+        kernel, recurrent_kernel, bias = made.get_weights()
+        layer.set_weights(made, np.eye(units), 0 * recurrent_kernel, bias)
+        mask = np.asarray(made(tf.ones((units, 1, units)), training=True)) != 0
+    return kernel, recurrent_kernel, mask
