@@ -9,6 +9,7 @@ from tests.harness.probes import BOTH, FEATURES, ROWS, STEPS, Masks, P, Q
 from tests.harness.releases import tf
 
 ON = (EAGER, UNKNOWN, UNROLL, XLA)
+MANY_ROWS = 4096  # to tell rates apart that are 0.02 from each other
 RATES = {"dropout": P, "recurrent_dropout": Q}
 
 DROPOUT = (
@@ -31,7 +32,7 @@ ONE_BATCH = (
 
 @law("SimpleRNN", f"{DROPOUT} {RECURRENT_DROPOUT}", on=ON, needs=BOTH)
 def test_each_rate_is_the_fraction_that_is_dropped(evidence, path):
-    kept = probes.masks(path).kept()
+    kept = probes.masks(path, given=probes.arguments(MANY_ROWS)).kept()
     evidence.happens("inputs dropped", ~kept.input, P)
     evidence.happens("states dropped", ~kept.recurrent, Q)
 

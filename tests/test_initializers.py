@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from reference.initializers import INITIALIZERS
+from reference.initializers import INITIALIZERS, glorot_limit
 from tests.harness import slots
 from tests.harness.laws import law
 from tests.harness.slots import AS_OBJECTS, BY_NAME
@@ -23,10 +23,16 @@ SLOTS = (
     "bias vector."
 )
 
+SHAPES = {(1, 2000): 5, (20000, 1): 1, (300, 900): 1, (900, 300): 1}
+"""Shapes (features, units), and how many kernels of each are drawn."""
+SQUARE = 600
+SMALL = [units for units in range(1, 13) for _ in range(6)]
+LARGE = 256
+
 
 @law("GlorotUniform", GLOROT, needs={"recurrent_initializer"})
 def test_the_kernel_is_uniform_up_to_the_glorot_limit(evidence, path):
-    for shape, draws in {(1, 2000): 5, (20000, 1): 1, (300, 900): 1, (900, 300): 1}.items():
+    for shape, draws in SHAPES.items():
         kernels = [slots.kernel(*shape) for _ in range(draws)]
         evidence.follows(f"kernel {shape}", kernels, INITIALIZERS["glorot_uniform"](shape))
 
@@ -39,21 +45,22 @@ def test_the_kernel_is_uniform_in_float64_too(evidence, path):
 
 @law("GlorotUniform", GLOROT, needs={"recurrent_initializer"})
 def test_the_entries_of_the_kernel_are_independent(evidence, path):
-    kernel = slots.kernel(600, 600)
+    kernel, other = (slots.kernel(SQUARE, SQUARE) for _ in range(2))
     evidence.entries_are_independent("signs", kernel > 0)
     evidence.entries_are_independent("magnitudes", abs(kernel) > abs(kernel).max() / 2)
-    above = np.triu_indices(600, 1)
+    above = np.triu_indices(SQUARE, 1)
     evidence.independent("signs across the diagonal", kernel[above] > 0, kernel.T[above] > 0)
-    evidence.independent("signs in two layers", kernel > 0, slots.kernel(600, 600) > 0)
+    evidence.independent("signs in two layers", kernel > 0, other > 0)
+    scaled = kernel / glorot_limit(SQUARE, SQUARE)
+    evidence.averages("products of neighbours", scaled[:, ::2] * scaled[:, 1::2], 0, -1, 1)
 
 
 @law("Orthogonal", ORTHOGONAL, needs={"kernel_initializer", "bias_initializer"})
 def test_the_recurrent_kernel_is_uniform_on_the_orthogonal_matrices(evidence, path):
-    small = [slots.recurrent_kernel(units) for units in range(1, 13) for _ in range(6)]
+    small = [slots.recurrent_kernel(units) for units in SMALL]
     evidence.is_uniform_on_orthogonal_matrices("up to 12 units", small)
     evidence.happens("det U = 1", [np.linalg.det(u) > 0 for u in small], 0.5)
-    large = slots.recurrent_kernel(256)
-    evidence.is_uniform_on_orthogonal_matrices("256 units", [large])
+    evidence.is_uniform_on_orthogonal_matrices("large", [slots.recurrent_kernel(LARGE)])
 
 
 @law("Orthogonal", ORTHOGONAL, needs={"kernel_initializer", "bias_initializer"})

@@ -87,6 +87,14 @@ class Evidence:
             distribution.binomial(count, trials, p),
         )
 
+    def averages(self, what: str, sample, mean: float, low: float, high: float) -> None:
+        """Independent numbers in [low, high] have that mean."""
+        found = float(np.mean(sample))
+        self._add(
+            f"{what}: average {found:.4g}, and not {mean:.4g}",
+            distribution.hoeffding(sample, mean, low, high),
+        )
+
     def independent(self, what: str, a, b, p: float = 0.5, q: float | None = None) -> None:
         """Events of probability p and q, independent of each other, agree as often as those."""
         q = p if q is None else q
@@ -210,6 +218,7 @@ class Law:
             )
             raise
         finally:
+            record("entries", len(evidence.seen))
             record("cases", len(evidence.seen) + evidence.exact)
 
     def show(self, _, path: Path) -> None:

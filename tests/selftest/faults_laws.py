@@ -512,7 +512,7 @@ class MaskAfterMaskedStep(Dropping):
         return masks if right else self.masks(*masks[0].shape)
 
 
-@fault("dropout", "the states are dropped at the first step only", STEPS, MASKED, MODEL)
+@fault("dropout", "the states are dropped at the first step only", STEPS, MASKED, ONE, SCALE, MODEL)
 class FirstStateOnly(Dropping):
     def masks_of_step(self, t, used, masks):
         return masks if t == 0 else (masks[0], tf.ones_like(masks[1]))
