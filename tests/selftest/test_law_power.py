@@ -19,7 +19,7 @@ from tests.selftest.faults_laws import LAW_FAULTS
 ENTRIES = 150  # no law has more
 ALPHA = laws.level() / ENTRIES
 MASK = probes.ROWS * probes.FEATURES
-MANY = test_dropout.MANY_ROWS * probes.FEATURES
+MANY = test_dropout.CALLS * MASK
 SAME = P**2 + (1 - P) ** 2
 """How probable it is that two independent masks of rate P agree in an entry."""
 
