@@ -1,6 +1,8 @@
 """What the properties stand on; modules depend on each other in this one direction:
 
-releases < layer < cases < deviations, paths < compare < properties < report
+releases < layer < cases < deviations, paths < compare < properties < laws < report
+
+probes, slots and copies stand on paths, and the laws' tests on them.
 """
 
 

@@ -29,7 +29,8 @@ def weights_of_copies(made, features: int) -> dict[str, list]:
         with tempfile.TemporaryDirectory() as directory:
             file = str(Path(directory) / "model.keras")
             model.save(file)
-            own = {type(made).__name__: type(made)}
+            keras = type(made).__module__.split(".")[0] in ("keras", "tf_keras")
+            own = None if keras else {type(made).__name__: type(made)}
             loaded = tf.keras.models.load_model(file, custom_objects=own)
             copies["load_model"] = from_config(loaded.layers[-1])
         for copy in copies.values():

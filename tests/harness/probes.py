@@ -92,7 +92,7 @@ def as_it_is(call):
     return call
 
 
-@functools.lru_cache(maxsize=32)
+@functools.lru_cache(maxsize=64)
 def _call(under_test, path: Path, training, around, options: tuple):
     made = built(**dict(options), **dict(path.options))
     more = {} if training is None else {"training": training}

@@ -307,6 +307,7 @@ EQUAL = (
     "seeds",
     "the seeds of initializers are ignored",
     *EQUAL,
+    "a_seed_of_more_than_32_bits_is_one_like_others",
     "a_seeded_glorot_initializer_used_twice_does_as_documented",
     "a_seed_generator_gives_new_values_in_each_call",
 )
@@ -334,6 +335,16 @@ class SeedZeroIsNone(Reseeding):
 class SeedsHalved(Reseeding):
     def seed_for(self, seed, initializer):
         return seed // 2 if isinstance(seed, int) else seed
+
+
+@fault(
+    "seeds",
+    "seeds are cut to 32 bits",
+    "a_seed_of_more_than_32_bits_is_one_like_others",
+)
+class SeedsCut(Reseeding):
+    def seed_for(self, seed, initializer):
+        return seed % 2**32 if isinstance(seed, int) and seed >= 2**32 else seed
 
 
 @fault(
