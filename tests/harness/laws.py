@@ -191,6 +191,7 @@ class Law:
 
     def __init__(self, body, source, sentence, on, needs):
         self.name, self.body = body.__name__, body
+        self.file = body.__module__.replace(".", "/") + ".py"
         self.source, self.sentence, self.on = source, sentence, tuple(on)
         self.needs = frozenset(needs)
 
@@ -214,7 +215,8 @@ class Law:
         except Mismatch as mismatch:
             mismatch.context = (
                 f"  {self.source} says: {self.sentence}\n  path: {path}\n"
-                f"  to repeat it: pytest -k {self.name} --hypothesis-seed={run_seed()}"
+                # The whole file: layers are kept, and draw on from where the last law stopped.
+                f"  to repeat it: pytest {self.file} --hypothesis-seed={run_seed()}"
             )
             raise
         finally:
@@ -228,13 +230,15 @@ class Law:
 
 @contextlib.contextmanager
 def seeded(seed: int):
-    """Every global source of random numbers starts from that seed; Python's own is restored."""
-    state = random.getstate()
+    """Every global source of random numbers starts from that seed; all but TensorFlow's, which
+    cannot be read, are put back."""
+    state, numpy_state = random.getstate(), np.random.get_state()
     tf.keras.utils.set_random_seed(seed)
     try:
         yield
     finally:
         random.setstate(state)
+        np.random.set_state(numpy_state)
 
 
 def law(
