@@ -32,6 +32,7 @@ RESOLUTION = 2.0**-16
 they are made from 23 random bits, and rounding moves few of them by more than that."""
 
 AGREE = 2.0**-20
+"""How probable it is, at most, that two numbers agree that are made from 23 random bits each."""
 
 given_seed: int | None = None
 """The seed of the run, where the user gave one."""
@@ -67,7 +68,7 @@ class Evidence:
         self.exact += 1
         ends = np.array([law.low, law.high])
         allowed = 4 * FORMATS[dtype].u * np.abs(ends)
-        outside = (sample < law.low - allowed[0]) | (sample > law.high + allowed[1])
+        outside = ~((sample >= law.low - allowed[0]) & (sample <= law.high + allowed[1]))  # or NaN
         if outside.any():
             worst = sample.flat[np.argmax(outside)]
             raise Mismatch(f"{what}: {worst:.9g} is outside [{law.low:.9g}, {law.high:.9g}]")
@@ -157,8 +158,8 @@ class Evidence:
         assert_within(what, kept, expected, np.full_like(expected, bound), dtype)
 
     def differ(self, what: str, a, b) -> None:
-        """Draws of at least four numbers from different seeds: no two of a pair need differ, but
-        of 23 random bits each they agree with probability AGREE at most."""
+        """Draws from different seeds are not the same: a few numbers may agree by chance, of four
+        or more never all."""
         n = np.size(a)
         agreeing = int(np.count_nonzero(np.asarray(a) == np.asarray(b)))
         self._add(

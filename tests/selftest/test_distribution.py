@@ -176,6 +176,20 @@ def test_float32_moves_the_numbers_by_less_than_the_resolution():
     assert np.mean(np.abs(moved) > laws.RESOLUTION) < laws.RESOLUTION
 
 
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -1.001])
+@pytest.mark.parametrize("law", [uniform(-1, 1), truncated_normal(0, 0.5)])
+def test_one_number_outside_of_the_interval_is_enough(law, wrong):
+    sample = np.random.default_rng(0).uniform(-1, 1, 9)
+    laws.Evidence().follows("inside", sample, law)
+    with pytest.raises(Mismatch, match="outside"):
+        laws.Evidence().follows("one outside", np.append(sample, wrong), law)
+
+
+def test_no_number_is_no_draw_of_a_normal_law():
+    with pytest.raises(Mismatch, match="nan is outside"):
+        laws.Evidence().follows("NaN", [0.0, np.nan], normal(0, 1))
+
+
 # --------------------------------------------------------------------------------- the family error
 
 
