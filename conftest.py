@@ -55,7 +55,7 @@ def pytest_configure(config):
     from tests.harness import Unusable
 
     try:
-        from tests.harness import deviations, drawing, layer, record, report
+        from tests.harness import deviations, drawing, laws, layer, record, report
 
         layer.select(config.getoption("--layer"))
         deviations.active()
@@ -66,7 +66,8 @@ def pytest_configure(config):
         settings.register_profile(profile, settings.get_profile(profile), max_examples=examples)
         settings.load_profile(profile)
     seed = config.getoption("--hypothesis-seed")
-    drawing.pool_seed = int(seed) if str(seed or "").isdigit() else 0
+    laws.given_seed = int(seed) if str(seed or "").isdigit() else None
+    drawing.pool_seed = laws.given_seed or 0
     config.pluginmanager.register(report.Report(config), "simplernn-report")
     if config.getoption("--report-log", None):
         config.pluginmanager.register(record.Record(config), "simplernn-record")

@@ -1,8 +1,12 @@
-"""What the default initializers promise of every single draw."""
+"""What the initializers promise: of every single draw, and by law."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from reference.activations import Array
+from reference.distribution import TRUNCATED_STDDEV, Law, normal, truncated_normal, uniform
 from reference.rounding import FORMATS
 
 
@@ -33,3 +37,67 @@ def orthogonality_residual(q: Array, dtype: str, gain: float = 1.0) -> float:
     n = q.shape[1]
     error = np.abs(q.T @ q - gain**2 * np.eye(n)).sum(axis=0).max()
     return float(error / (gain**2 * n * 2 * FORMATS[dtype].u))
+
+
+@dataclass(frozen=True)
+class Haar:
+    """Orthogonal columns, or rows if there are fewer of them, times `gain`: "obtained from the QR
+    decomposition of a matrix of random numbers drawn from a normal distribution" (Orthogonal).
+
+    Of all decompositions the one is meant that does not depend on how it is computed: its law is
+    the uniform one (Mezzadri, Notices of the AMS 54, 2007; Saxe et al., 2014, whom the
+    documentation names).
+    """
+
+    gain: float
+
+
+Promise = Law | Haar | Array
+"""Of all entries of a weight: their common law, their joint law, or their values."""
+
+
+def variance_scaling(
+    shape: tuple[int, ...],
+    scale: float = 1.0,
+    mode: str = "fan_in",
+    distribution: str = "truncated_normal",
+) -> Law:
+    """VarianceScaling: "a truncated/untruncated normal distribution with a mean of zero and a
+    standard deviation (after truncation, if used) `stddev = sqrt(scale / n)`", or "a uniform
+    distribution within `[-limit, limit]`, where `limit = sqrt(3 * scale / n)`", with n the "number
+    of input units", "number of output units" or their average."""
+    n = {"fan_in": shape[0], "fan_out": shape[-1], "fan_avg": (shape[0] + shape[-1]) / 2}[mode]
+    stddev = float(np.sqrt(scale / n))
+    if distribution == "uniform":
+        return uniform(-np.sqrt(3) * stddev, np.sqrt(3) * stddev)
+    if distribution == "untruncated_normal":
+        return normal(0, stddev)
+    return truncated_normal(0, stddev / TRUNCATED_STDDEV)
+
+
+def _scaling(scale: float, mode: str, distribution: str) -> Callable[..., Law]:
+    return lambda shape: variance_scaling(shape, scale, mode, distribution)
+
+
+INITIALIZERS: dict[str, Callable[..., Promise]] = {
+    "zeros": np.zeros,
+    "ones": np.ones,
+    "constant": lambda shape, value=0.0: np.full(shape, value),
+    "identity": lambda shape, gain=1.0: gain * np.eye(*shape),
+    "orthogonal": lambda shape, gain=1.0: Haar(gain),
+    # "Draws samples from a uniform distribution for given parameters", "a normal distribution".
+    "random_uniform": lambda shape, minval=-0.05, maxval=0.05: uniform(minval, maxval),
+    "random_normal": lambda shape, mean=0.0, stddev=0.05: normal(mean, stddev),
+    "truncated_normal": lambda shape, mean=0.0, stddev=0.05: truncated_normal(mean, stddev),
+    "variance_scaling": variance_scaling,
+    "glorot_uniform": _scaling(1, "fan_avg", "uniform"),  # limit = sqrt(6 / (fan_in + fan_out))
+    "glorot_normal": _scaling(1, "fan_avg", "normal"),  # stddev = sqrt(2 / (fan_in + fan_out))
+    "he_uniform": _scaling(2, "fan_in", "uniform"),  # limit = sqrt(6 / fan_in)
+    "he_normal": _scaling(2, "fan_in", "normal"),  # stddev = sqrt(2 / fan_in)
+    "lecun_uniform": _scaling(1, "fan_in", "uniform"),  # limit = sqrt(3 / fan_in)
+    "lecun_normal": _scaling(1, "fan_in", "normal"),  # stddev = sqrt(1 / fan_in)
+}
+"""What each documented initializer promises of a weight of that shape and its own arguments.
+
+"normal" is a truncated normal law here, as their documentation says of all but RandomNormal.
+"""

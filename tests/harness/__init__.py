@@ -1,6 +1,9 @@
 """What the properties stand on; modules depend on each other in this one direction:
 
-releases < layer < cases < deviations, paths < compare < properties < report, record
+releases < layer < cases < deviations, paths < compare < properties < laws < report, record
+
+copies, wrappers, upstream, stateful, gradients, training, probes and slots stand on paths, and the
+properties of their subjects on them.
 """
 
 

@@ -57,6 +57,34 @@ def exported(made):
     return call
 
 
+def initial_weights_of_copies(made, features: int) -> dict[str, list]:
+    """The initial weights of copies of a layer, by how each was made.
+
+    A model that is loaded has the weights that were saved; its layer's configuration is used to
+    draw them again.
+    """
+    import os
+    import tempfile
+
+    inputs = tf.keras.Input((None, features))
+    model = tf.keras.Model(inputs, made(inputs))
+    with tempfile.TemporaryDirectory() as folder:
+        file = os.path.join(folder, "model.keras")
+        model.save(file)
+        keras = type(made).__module__.split(".")[0] in ("keras", "tf_keras")
+        known = None if keras else {type(made).__name__: type(made)}
+        loaded = tf.keras.models.load_model(file, custom_objects=known).layers[-1]
+    copies = {
+        "from_config": type(made).from_config(made.get_config()),
+        "clone_model": tf.keras.models.clone_model(model).layers[-1],
+        "load_model": type(made).from_config(loaded.get_config()),
+    }
+    for copy in copies.values():
+        if not copy.built:
+            copy.build((None, None, features))
+    return {how: copy.get_weights() for how, copy in copies.items()}
+
+
 def model_around(made):
     inputs = tf.keras.Input((None, made.get_weights()[0].shape[0]), dtype=made.compute_dtype)
     return tf.keras.Model(inputs, list(made(inputs)))

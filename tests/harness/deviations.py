@@ -79,9 +79,10 @@ class Deviation:
         return name in (self.shown_by, *self.properties) and self._has(facts)
 
     def _has(self, facts: Mapping[str, object]) -> bool:
-        return all(facts[feature] in values for feature, values in self.where.items())
+        return all(facts.get(feature) in values for feature, values in self.where.items())
 
     def case(self) -> Case:
+        """The witness."""
         return Case(
             **{k: np.array(v, float) if isinstance(v, list) else v for k, v in self.witness.items()}
         )

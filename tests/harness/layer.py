@@ -20,7 +20,6 @@ OPTIONS = {
     "go_backwards": False,
     "unroll": False,
     "zero_output_for_mask": False,
-    "stateful": False,
     "kernel_initializer": "glorot_uniform",
     "recurrent_initializer": "orthogonal",
     "bias_initializer": "zeros",
@@ -52,7 +51,7 @@ def clip(z):
     return tf.clip_by_value(z, -1, 1)
 
 
-CALL_ARGUMENTS = ("initial_state", "mask")
+CALL_ARGUMENTS = ("initial_state", "mask", "training")
 
 
 def one_line(error: Exception) -> str:

@@ -48,6 +48,15 @@ except (ImportError, AttributeError) as error:
 KERAS_2 = not hasattr(_SimpleRNN, "reset_state")
 """Whether tf.keras is Keras 2. Its version number is missing on some releases; this is not."""
 
+GLOROT_REPEATS = not KERAS_2
+"""Whether a seeded GlorotUniform gives the same values in each call, as documented.
+
+Keras 2: "a seeded initializer will not produce the same random values across multiple calls".
+"""
+
+SEED_GENERATOR = getattr(getattr(tf.keras, "random", None), "SeedGenerator", None)
+"""The class of seeds that have a state, or None where it is not documented."""
+
 
 def _keras_version() -> Version:
     """The version of the Keras behind tf.keras, whose own attribute some releases lack."""

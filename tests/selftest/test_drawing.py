@@ -371,6 +371,7 @@ def test_the_simplest_case_of_many_units_has_nothing_else_that_is_large():
 def test_every_option_of_the_layer_has_choices():
     # What the suite can set and does not draw is set by the properties' own bodies and paths.
     elsewhere = {"return_sequences", "return_state", "unroll"}
+    elsewhere |= {"dropout", "recurrent_dropout", "seed"}
     elsewhere |= {name for name in layer.OPTIONS if name.endswith("initializer")}
     assert layer.OPTIONS.keys() - elsewhere <= drawing.CHOICES.keys()
 

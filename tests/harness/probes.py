@@ -1,0 +1,236 @@
+"""A layer whose outputs are its dropout masks.
+
+With F features it has 3 F units of three kinds, linear, in this order:
+
+    sources    0 x + 0 h + 1            always 1: the bias is not dropped
+    recurrent  0 x + (source) m_h       what the recurrent mask makes of the source's last state
+    inputs     (feature) m_x + 0 h      what the input mask makes of the feature
+
+With inputs, and initial sources, of 1, the recurrent and the input units are the two masks as they
+were at that step, scaling included, and all else is an exact 0 or 1.
+"""
+
+import contextlib
+import functools
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+
+from tests.harness import layer
+from tests.harness.paths import EAGER, Path, the_layer
+from tests.harness.releases import tf
+
+FEATURES, ROWS, STEPS = 48, 512, 3
+P, Q = 0.3, 0.2  # rates of the inputs and of the states: p, q, 1 - p and 1 - q all differ
+NEEDS = frozenset({"activation", "use_bias", "return_sequences", "initial_state", "training"})
+INPUT, RECURRENT = NEEDS | {"dropout"}, NEEDS | {"recurrent_dropout"}
+BOTH = INPUT | RECURRENT
+
+
+@dataclass(frozen=True)
+class Masks:
+    """What a call multiplied its inputs and its states with: (batch, time, features) each."""
+
+    input: np.ndarray
+    recurrent: np.ndarray
+
+    def named(self):
+        """Each mask with what it is a mask of."""
+        return ("inputs", self.input), ("states", self.recurrent)
+
+    @property
+    def both(self) -> np.ndarray:
+        return np.stack([self.input, self.recurrent])
+
+    def kept(self) -> "Masks":
+        """At the first step: (batch, features), whether kept."""
+        return Masks(self.input[:, 0] != 0, self.recurrent[:, 0] != 0)
+
+    @classmethod
+    def of(cls, outputs) -> "Masks":
+        """Read from outputs (batch, time, 3 features)."""
+        _, recurrent, inputs = np.split(np.asarray(outputs), 3, axis=-1)
+        return cls(inputs, recurrent)
+
+
+def built(features: int = FEATURES, **options):
+    """The layer, its weights set, for inputs (batch, time, features)."""
+    options = {"activation": None, "return_sequences": True, **options}
+    with the_layer():
+        return with_weights(layer.under_test().make(3 * features, **options), features)
+
+
+def with_weights(made, features: int = FEATURES):
+    """That layer of 3 features units, built and made a probe."""
+    zero, one = np.zeros((features, features)), np.eye(features)
+    with the_layer():
+        made.build((None, None, features))
+        layer.set_weights(
+            made,
+            np.hstack([zero, zero, one]),
+            np.vstack([np.hstack([zero, one, zero]), np.zeros((2 * features, 3 * features))]),
+            np.repeat([1.0, 0.0, 0.0], features),
+        )
+    return made
+
+
+def ones() -> np.ndarray:
+    """The mask of a call that drops nothing."""
+    return np.ones((ROWS, STEPS, FEATURES))
+
+
+def arguments(batch: int = ROWS, time: int = STEPS, features: int = FEATURES) -> dict:
+    """Inputs and initial state of 1."""
+    return {
+        "x": tf.ones((batch, time, features)),
+        "initial_state": [tf.ones((batch, 3 * features))],
+    }
+
+
+def as_it_is(call):
+    return call
+
+
+@functools.lru_cache(maxsize=64)
+def _call(under_test, path: Path, training, around, options: tuple):
+    made = built(**dict(options), **dict(path.options))
+    more = {} if training is None else {"training": training}
+    return path.call(around(lambda x, **given: made(x, **more, **given)))
+
+
+def outputs(path, training: bool | None = True, given=None, around=as_it_is, **options):
+    """What one layer for these options gives on that path.
+
+    training: the call's argument; None leaves it out. given: `arguments` other than the usual.
+    around: what to make of the call before it is traced.
+    """
+    key = layer.under_test(), path, training, around, tuple(sorted(options.items()))
+    with the_layer():
+        return _call(*key)(**(given or arguments()))
+
+
+def masks(path: Path, dropout: float = P, recurrent_dropout: float = Q, **more) -> Masks:
+    """The masks of one call in training."""
+    rates = {"dropout": dropout, "recurrent_dropout": recurrent_dropout}
+    return Masks.of(outputs(path, **rates, **more))
+
+
+def with_gradients(call):
+    """Outputs (batch, time, 3 features), and the masks that the gradients of their sum have seen:
+    its derivative by each input, and by each initial source."""
+
+    def run(x, initial_state):
+        with tf.GradientTape() as tape:
+            tape.watch([x, *initial_state])
+            result = call(x, initial_state=initial_state)
+            total = tf.reduce_sum(result)
+        by_input, by_state = tape.gradient(total, [x, initial_state[0]])
+        return result, by_input, by_state
+
+    return run
+
+
+class Interruption:
+    """A linear activation that does something once, at its third evaluation: between two steps.
+
+    seen: what it was given then, outputs (batch, 3 features) of that step.
+    """
+
+    def __init__(self, do):
+        self.do, self.evaluations, self.seen = do, 0, None
+
+    def __call__(self, z):
+        self.evaluations += 1
+        if self.evaluations == 3:
+            self.seen = np.asarray(z)
+            self.do()
+        return z
+
+
+def masks_of(made) -> Masks:
+    """The masks of the next call of this layer in training, eager."""
+    with the_layer():
+        return Masks.of(EAGER.call(made)(**arguments(), training=True))
+
+
+def after_a_failure(**options) -> tuple[Masks, Masks]:
+    """The masks of a call that an error in the activation ended, and those of the next call."""
+
+    def fail():
+        raise RuntimeError("interrupted")
+
+    interruption = Interruption(fail)
+    made = built(activation=interruption, **options)
+    with contextlib.suppress(RuntimeError):
+        EAGER.call(made)(**arguments(), training=True)
+    return Masks.of(interruption.seen[:, None]), masks_of(made)
+
+
+def in_two_threads(**options) -> tuple[Masks, Masks]:
+    """The masks of a call, and those of another thread's call of the same layer in its midst."""
+    inner = []
+
+    def call_in_another_thread():
+        thread = threading.Thread(target=lambda: inner.append(masks_of(made)))
+        thread.start()
+        thread.join()
+
+    made = built(activation=Interruption(call_in_another_thread), **options)
+    return masks_of(made), inner[0]
+
+
+def trained(features: int, **options):
+    """What one batch of training moved, and what the model predicted before.
+
+    One row of two steps: the first alone has inputs, and the second alone a state before it, so
+    that a weight moves if and only if what it multiplies is kept. Gives, for each feature, whether
+    its input and its source's state were kept, and predictions (2, 3 features).
+    """
+    x = np.repeat([[[1.0], [0.0]]], features, axis=2)
+    with the_layer():
+        inputs = tf.keras.Input((2, features))
+        made = built(features, **options)
+        model = tf.keras.Model(inputs, made(inputs))
+        model.compile(tf.keras.optimizers.SGD(1.0), loss=lambda _, y: -tf.reduce_sum(y))
+        predicted = model.predict(x, verbose=0)[0]
+        before = made.get_weights()
+        model.train_on_batch(x, np.zeros((1, 2, 3 * features)))
+    moved = [
+        np.any(a != b, axis=1) for a, b in zip(before[:2], made.get_weights()[:2], strict=True)
+    ]
+    return moved[0], moved[1][:features], predicted
+
+
+def predicted(features: int) -> np.ndarray:
+    """What `trained` predicts where nothing is dropped."""
+    steps = np.array([[1.0, 0.0, 1.0], [1.0, 1.0, 0.0]])  # sources, recurrent, inputs
+    return np.repeat(steps, features, axis=1)
+
+
+def whole_run(**options) -> dict[str, np.ndarray]:
+    """What a program draws that trains a layer: its first weights, and those after `fit`."""
+    with the_layer():
+        inputs = tf.keras.Input((3, 5))
+        # A traced loop of Keras 2 draws masks in no fixed order (keras#17612).
+        made = layer.under_test().make(6, unroll=True, **options)
+        model = tf.keras.Model(inputs, made(inputs))
+        model.compile("sgd", "mse")
+        first = made.get_weights()
+        x, y = np.random.normal(size=(8, 3, 5)), np.random.normal(size=(8, 6))
+        model.fit(x, y, batch_size=4, epochs=2, verbose=0)
+        outputs = np.asarray(made(tf.constant(x, tf.float32), training=True))
+    fitted = made.get_weights()
+    return {"first kernel": first[0], "fitted kernel": fitted[0], "outputs in training": outputs}
+
+
+def kernels_and_mask(units: int = 100) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Kernel, recurrent kernel, and whether inputs are kept: (units, units) each, of one layer."""
+    options = {"activation": None, "bias_initializer": "zeros", "dropout": P}
+    uniform = dict.fromkeys(("kernel_initializer", "recurrent_initializer"), "random_uniform")
+    with the_layer():
+        made = layer.under_test().build(units, units, **options, **uniform)
+        kernel, recurrent_kernel, bias = made.get_weights()
+        layer.set_weights(made, np.eye(units), 0 * recurrent_kernel, bias)
+        mask = np.asarray(made(tf.ones((units, 1, units)), training=True)) != 0
+    return kernel, recurrent_kernel, mask
