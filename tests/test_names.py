@@ -4,7 +4,7 @@ Characters are one-hot, `.` begins and ends a name; SimpleRNN gives its sequence
 is the cross-entropy of the next character, the optimizer Adam, one batch of all names. Everything
 is float64, and `reference.training.spread` says how far its roundings may carry the two apart.
 
-`python -m tests.test_names` draws both losses and their difference (needs the extra `plot`).
+`python -m tests.test_names` draws both losses and their difference (needs the extra `report`).
 """
 
 from functools import partial

@@ -25,10 +25,15 @@ PROPERTIES: dict[str, "Property | Documented"] = {}
 
 
 def all_properties() -> dict[str, "Property | Documented"]:
-    """Every property of the suite, by name; imports the files that hold them."""
+    """Every property of the suite, by name, in the order of the files; imports them."""
     for file in sorted(Path(__file__).parents[1].glob("test_*.py")):
         importlib.import_module(f"tests.{file.stem}")
-    return PROPERTIES
+
+    def place(name):
+        body = PROPERTIES[name].body
+        return body.__module__, body.__code__.co_firstlineno
+
+    return {name: PROPERTIES[name] for name in sorted(PROPERTIES, key=place)}
 
 
 class Property:

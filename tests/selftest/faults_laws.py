@@ -519,7 +519,7 @@ class KeepsTheRate(Dropping):
         return super().mask(rows, columns, 1 - rate)
 
 
-@fault("the rates are off by 0.02", RATE, may_break=ANY)
+@fault("the rates are off by 0.02", RATE)
 class RateOff(Dropping):
     def mask(self, rows, columns, rate):
         scale = 1 / (1 - rate) if rate < 1 else 0.0
@@ -527,7 +527,7 @@ class RateOff(Dropping):
         return tf.where(self.numbers(rows, columns) >= off, scale, 0.0)
 
 
-@fault("the rates are mixed up", RATE, NEAR, ZERO, SCALE, may_break=ANY)
+@fault("the rates are mixed up", RATE, NEAR, ZERO, SCALE)
 class RatesMixedUp(Dropping):
     def masks(self, rows, features):
         p, q = self.dropout, self.recurrent_dropout
@@ -546,13 +546,13 @@ class RateNeverOne(Dropping):
         return super().mask(rows, columns, min(rate, 0.9))
 
 
-@fault("the rows of a batch share their masks", ROWS_UNITS, may_break=ANY)
+@fault("the rows of a batch share their masks", ROWS_UNITS)
 class RowsShare(Dropping):
     def numbers(self, rows, columns):
         return tf.repeat(self.uniform((1, columns)), rows, axis=0)
 
 
-@fault("the units share their masks", ROWS_UNITS, may_break=ANY)
+@fault("the units share their masks", ROWS_UNITS)
 class UnitsShare(Dropping):
     def numbers(self, rows, columns):
         return tf.repeat(self.uniform((rows, 1)), columns, axis=1)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
 
 from reference.rounding import FORMATS
-from tests.harness import drawing, layer
+from tests.harness import arguments, drawing, layer
 from tests.harness.cases import Case, noise, replace
 from tests.harness.layer import CLIP
 
@@ -368,12 +368,8 @@ def test_the_simplest_case_of_many_units_has_nothing_else_that_is_large():
     assert case.inputs.shape == (1, 1, 1)
 
 
-def test_every_option_of_the_layer_has_choices():
-    # What the suite can set and does not draw is set by the properties' own bodies and paths.
-    elsewhere = {"return_sequences", "return_state", "unroll"}
-    elsewhere |= {"dropout", "recurrent_dropout", "seed"}
-    elsewhere |= {name for name in layer.OPTIONS if name.endswith("initializer")}
-    assert layer.OPTIONS.keys() - elsewhere <= drawing.CHOICES.keys()
+def test_every_option_of_the_layer_is_drawn_or_tried():
+    assert layer.OPTIONS.keys() <= drawing.CHOICES.keys() | arguments.UNUSUAL.keys()
 
 
 def test_recomputing_the_sums_finds_one_that_is_too_large():
