@@ -1,5 +1,6 @@
 """Options, profiles and the header; all else is in tests/harness."""
 
+import contextlib
 import os
 
 import pytest
@@ -38,6 +39,23 @@ def pytest_addoption(parser):
         metavar="N",
         help="how many cases to draw for each property and path, in place of the profile's number",
     )
+    group.addoption(
+        "--promises",
+        action="store_true",
+        help="print each sentence of the documentation with the properties that check it, or with "
+        "the reason why none does, and run no test",
+    )
+
+
+@contextlib.contextmanager
+def one_line():
+    """What the user gave or has and cannot be used ends the run with one line."""
+    from tests.harness import Unusable
+
+    try:
+        yield
+    except Unusable as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -47,20 +65,22 @@ def pytest_cmdline_main(config):
         known = ", ".join(PROFILES)
         raise pytest.UsageError(f"unknown profile {name}: choose one of {known}")
     config.option.hypothesis_profile = name
+    if config.getoption("--promises"):
+        with one_line():
+            from tests.harness import documentation
+
+            print(documentation.table(documentation.load()))
+        return pytest.ExitCode.OK
 
 
 def pytest_configure(config):
     if config.option.help or config.option.version:
         return
-    from tests.harness import Unusable
-
-    try:
+    with one_line():
         from tests.harness import deviations, drawing, laws, layer, record, report
 
         layer.select(config.getoption("--layer"))
         deviations.active()
-    except Unusable as error:
-        raise pytest.UsageError(str(error)) from None
     if examples := config.getoption("--examples"):
         profile = config.option.hypothesis_profile
         settings.register_profile(profile, settings.get_profile(profile), max_examples=examples)

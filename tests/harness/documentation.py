@@ -1,0 +1,142 @@
+"""The documentation, sentence by sentence, and which property checks each: `pytest --promises`."""
+
+import inspect
+import re
+import shutil
+import sys
+import textwrap
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+
+from tests.harness import Unusable
+from tests.harness.properties import all_properties
+from tests.harness.releases import tf
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+FILE = Path(__file__).parents[1] / "documentation.toml"
+
+HOLE = "not yet"
+"""How the reason of a sentence begins that could be a property and is none."""
+
+WIDTHS = 60, 120  # the narrowest and the widest table
+
+Checks = tuple[str, ...] | str
+"""What is known of a sentence: the properties that check it, or why it is none."""
+
+
+def load(file: Path = FILE) -> dict[str, dict[str, Checks]]:
+    """What is known of each sentence, by documented object; Unusable, naming the sentence, if the
+    file cannot be read."""
+    try:
+        read = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise Unusable(f"{file} cannot be read: {error}") from None
+    for name, sentences in read.items():
+        if not isinstance(sentences, dict):
+            raise Unusable(f"{file}: {name} is no table of sentences")
+        seen = {}
+        for sentence, checks in sentences.items():
+            where = f"{file}: {name}: {sentence!r}"
+            if (twin := seen.setdefault(_words(sentence), sentence)) != sentence:
+                raise Unusable(f"{where} stands there twice: {twin!r} has the same words")
+            names = checks if isinstance(checks, list) else [checks]
+            if not names or not all(isinstance(name, str) and name for name in names):
+                raise Unusable(f"{where} is neither a list of properties nor a reason")
+            if isinstance(checks, list):
+                sentences[sentence] = tuple(checks)
+    return read
+
+
+def docstring(name: str) -> str | None:
+    """The installed documentation of a layer or an initializer; None where there is none."""
+    found = getattr(tf.keras.layers, name, None) or getattr(tf.keras.initializers, name, None)
+    return inspect.getdoc(found) if found else None
+
+
+_CODE = re.compile(r"```.*?```|^ *>>>.*?(?=\n *\n|\Z)", re.S | re.M)
+_HEADING = re.compile(
+    r"^ *\**(Args|Call arguments|Examples?|Input shape|Output shape|Masking|Raises|References?"
+    r"|Note on [^:\n]*):\** *$",
+    re.M,
+)
+_ARGUMENT = re.compile(r"^ *([a-z]\w*|ValueError):\s", re.M)
+_ITEM = re.compile(r"^ *(?:-|\d\.) ", re.M)
+_END = re.compile(r"(?<=[.!?])(?<!e\.g\.)\s+(?=[A-Z`])")
+
+
+def sentences(doc: str) -> Iterator[str]:
+    """The sentences of a docstring, with single spaces and without code, headings and the marks of
+    lists. Each sentence about an argument begins with that argument, as the first one does: there
+    are many "Default: `None`."
+    """
+    for paragraph in re.split(r"\n *\n", _HEADING.sub("\n", _CODE.sub("", doc))):
+        before, *arguments = _ARGUMENT.split(paragraph)
+        yield from _sentences(before)
+        for argument, text in zip(arguments[::2], arguments[1::2], strict=True):
+            yield from (f"{argument}: {sentence}" for sentence in _sentences(text))
+
+
+def _sentences(text: str) -> Iterator[str]:
+    for item in _ITEM.split(text):
+        yield from filter(None, (" ".join(part.split()) for part in _END.split(item)))
+
+
+def _words(sentence: str) -> str:
+    """What makes a sentence the same one: its words and signs, and not their markup, which changes
+    from release to release: (default: `False`). and (default False)"""
+    plain = re.sub(r"""[`'"*]|[.,:](?=[\s)`'"*]|$)""", "", sentence).casefold()
+    return plain.translate(str.maketrans("[]", "()"))
+
+
+def holes(doc: str, known: Collection[str]) -> list[str]:
+    """The sentences of a docstring that are not among those that are known."""
+    words = {_words(sentence) for sentence in known}
+    return [sentence for sentence in sentences(doc) if _words(sentence) not in words]
+
+
+def table(known: Mapping[str, Mapping[str, Checks]], width: int | None = None) -> str:
+    """Each object, its sentences, and the properties with their paths or the reason; and the
+    counts. width: of the terminal, unless given. Unusable if a property does not exist."""
+    width = width or min(max(shutil.get_terminal_size((100, 0)).columns, WIDTHS[0]), WIDTHS[1])
+
+    def indented(text: str, by: int) -> str:
+        wrapper = textwrap.TextWrapper(width, break_long_words=False, break_on_hyphens=False)
+        wrapper.initial_indent, wrapper.subsequent_indent = " " * by, " " * (by + 2)
+        return wrapper.fill(text)
+
+    lines = []
+    for name, sentences in known.items():
+        lines += ["", name, "=" * len(name)]
+        for sentence, checks in sentences.items():
+            lines += ["", indented(sentence, 0)]
+            lines += [indented(line, 4) for line in _described(checks)]
+    return "\n".join([*lines[1:], "", indented(counts(known), 0)])
+
+
+def _described(checks: Checks) -> list[str]:
+    if isinstance(checks, str):
+        return [checks.replace(HOLE, HOLE.upper(), 1) if is_hole(checks) else f"({checks})"]
+    if unknown := set(checks) - set(all_properties()):
+        raise Unusable(f"{FILE.name} names {min(unknown)}, and there is no such property")
+    paths = {name: ", ".join(map(str, all_properties()[name].on)) for name in checks}
+    return [name + (f" [{on}]" if on else "") for name, on in paths.items()]
+
+
+def is_hole(checks: Checks) -> bool:
+    """Whether the sentence could be a property and is none."""
+    return isinstance(checks, str) and checks.startswith(HOLE)
+
+
+def counts(known: Mapping[str, Mapping[str, Checks]]) -> str:
+    """How many sentences there are, and of which kinds."""
+    every = [checks for sentences in known.values() for checks in sentences.values()]
+    checked = sum(not isinstance(checks, str) for checks in every)
+    waiting = sum(map(is_hole, every))
+    return (
+        f"{len(every)} sentences: {checked} with a property, "
+        f"{len(every) - checked - waiting} with a reason, {waiting} {HOLE}"
+    )
