@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings, target
+from hypothesis import given, settings, target
 from hypothesis.errors import Unsatisfiable
 from hypothesis.strategies import SearchStrategy
 
@@ -90,22 +90,27 @@ class Property:
             except Mismatch as mismatch:
                 mismatch.context = self.explain(case, path, drawn)
                 raise
-            if settings().max_examples > NIGHTLY:
-                target(ledger.largest, label="error/bound")
             largest = max(largest, ledger.largest)
 
+        def drawn_case(case, **drawn):
+            verify(case, **drawn)
+            if settings().max_examples > NIGHTLY:
+                target(ledger.largest, label="error/bound")
+
         strategy = drawing.cases(choices, lacks, self.integers, plans if path.traced else None)
-        verify.__name__ = verify.__qualname__ = self.name
-        test = given(case=strategy.filter(lambda case: not excused(case)), **self.also)(verify)
+        drawn_case.__name__ = drawn_case.__qualname__ = self.name
+        test = given(case=strategy.filter(lambda case: not excused(case)), **self.also)(drawn_case)
+        corners = {}
         if not self.also and self.case_cost == 1:
             corners = drawing.corners(self.integers)
             if self.covers and not path.traced:
                 corners |= drawing.covering(choices, lacks, self.covers)
-            for why, corner in corners.items():
-                if drawing.fits(corner, choices, lacks) and not excused(corner):
-                    test = example(case=corner).via(why)(test)
         try:
+            # The drawn cases first: what they find, Hypothesis makes small.
             settings(profile)(test)()
+            for corner in corners.values():
+                if drawing.fits(corner, choices, lacks) and not excused(corner):
+                    verify(corner)
         except Unsatisfiable:
             pytest.skip("known deviations excuse every case")
         finally:

@@ -636,3 +636,28 @@ class SharesItself(SimpleRNN):
     @classmethod
     def from_config(cls, config, custom_objects=None):
         return super().from_config(config) if config["go_backwards"] else cls.asked
+
+
+@fault(
+    "the recurrent kernel is off by a factor of 1 + 1e-13, in float64 alone",
+    "each_step_is_within_rounding_of_the_recurrence",
+)
+class OffInFloat64(Wrong):
+    def bend_cell(self, right, inputs, states):
+        U = tf.convert_to_tensor(self.cell.recurrent_kernel)
+        return self.step(
+            inputs, states[0], recurrent_kernel=U * (1 + 1e-13) if U.dtype == tf.float64 else U
+        )
+
+
+@fault("right only up to 32 steps", "integers_give_the_recurrence_exactly")
+class UpTo32Steps(WrongResult):
+    def bend_result(self, outputs, state, inputs, mask):
+        right = tf.cast(tf.range(tf.shape(outputs)[1]) < 32, outputs.dtype)
+        return outputs * right[:, None], state
+
+
+@fault("each row gets the outputs of the first", "integers_give_the_recurrence_exactly")
+class FirstRowOnly(WrongResult):
+    def bend_result(self, outputs, state, inputs, mask):
+        return tf.gather(outputs, tf.zeros_like(tf.range(tf.shape(outputs)[0]))), state

@@ -1,11 +1,14 @@
 """Every fault makes the properties fail that it names."""
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.harness import deviations, layer
+from tests.harness.cases import Case, noise
 from tests.harness.properties import all_properties
 from tests.selftest.faults import FAULTS
 from tests.selftest.faults_gradients import GRADIENT_FAULTS
@@ -16,15 +19,16 @@ EVERY = (*FAULTS, *GRADIENT_FAULTS, *LAW_FAULTS)
 
 
 class Outcomes:
-    """A plugin that notes which properties failed in a run, on any path."""
+    """A plugin that notes which properties failed in a run, on any path, and on which cases."""
 
     def __init__(self):
-        self.passed, self.failed = set(), set()
+        self.passed, self.failed, self.cases = set(), set(), []
 
     def pytest_runtest_logreport(self, report):
         if report.when == "call" and report.outcome != "skipped":
             name = report.nodeid.rsplit("::", 1)[-1].split("[")[0]
             (self.failed if report.failed else self.passed).add(name)
+            self.cases += re.findall(r"^  case = (Case\(.*\))$", str(report.longrepr), re.MULTILINE)
 
 
 def verify(name: str, properties: Iterable[str]) -> Outcomes:
@@ -49,6 +53,24 @@ def file_of(prop: str) -> Path:
 def test_a_fault_is_found_by_the_properties_it_names(fault):
     outcomes = verify(fault.layer, fault.breaks)
     assert sorted(outcomes.failed) == sorted(fault.breaks)
+
+
+SMALLEST = {
+    "Transposed": (1, 2, 1, 2),
+    "StateOneStepLate": (1, 2, 1, 1),
+    "UpTo16Units": (1, 1, 1, 17),
+    "FirstRowOnly": (2, 1, 1, 1),
+    "ActivationOfTheLastValueOnly": (1, 1, 1, 1),
+}
+"""Batch, time, features and units of the smallest case that shows the fault."""
+
+
+@pytest.mark.parametrize("name", SMALLEST)
+def test_hypothesis_ends_on_the_smallest_case(name):
+    found = verify(f"tests.selftest.faults:{name}", ["test_integers_give_the_recurrence_exactly"])
+    cases = [eval(text, {"Case": Case, "np": np, "noise": noise}) for text in found.cases]
+    sizes = np.array([(c.batch, c.time, c.features, c.units) for c in cases])
+    assert (sizes == SMALLEST[name]).all(axis=1).any()
 
 
 def test_every_property_has_a_fault_or_a_release_that_shows_it():
