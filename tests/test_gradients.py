@@ -105,7 +105,7 @@ def test_nan_in_a_masked_step_reaches_no_gradient(case, path):
 
 
 @promise(
-    "RNN",
+    "SimpleRNN",
     "stateful: Boolean (default `False`). If `True`, the last state for each sample at index i in "
     "a batch will be used as the initial state for the sample of index i in the following batch.",
     choices={

@@ -12,7 +12,7 @@ ANY_VALUE = st.sampled_from((0.0, 1.0, 1e4, np.inf, np.nan))
 
 
 @promise(
-    "SimpleRNN",
+    "SimpleRNNCell",
     "This class processes one step within the whole time sequence input",
     choices=NEVER_MASKED,
     at=st.integers(0, 99),

@@ -50,8 +50,8 @@ def test_a_run_split_anywhere_continues_from_the_state_handed_over(case, path, a
 
 @promise(
     "RNN",
-    "If this method is not implemented by the cell, the RNN layer will create a zero filled tensor "
-    "with shape `(batch_size, cell.state_size)`.",
+    "The cell might choose to create a tensor full of zeros, or other values based on the cell's "
+    "implementation.",
     choices={"initial_state": (False,)},
     needs={"initial_state"},
 )

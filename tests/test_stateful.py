@@ -49,7 +49,7 @@ def test_a_stateful_layer_refuses_another_batch_size(path, rows):
     raise Mismatch(f"{rows} rows are accepted by a layer whose state has 3")
 
 
-@documented("RNN", STATEFUL, needs={"stateful"})
+@documented("SimpleRNN", STATEFUL, needs={"stateful"})
 def test_predict_and_fit_carry_the_state_from_batch_to_batch():
     made = layer.under_test().build(4, 2, batch=2, stateful=True, activation=CLIP)
     layer.set_weights(made, *(integers(i, *w.shape) for i, w in enumerate(made.get_weights())))
