@@ -179,13 +179,13 @@ def backward_steps(problem: Problem, outputs: Array, dz: Array, dtype: str) -> B
         # dz I + 0 may have been flushed on its way to the probe
         size = np.abs(dz) + tiny
         into, into_size = _next_used(used, dz @ U.T, v), _next_used(used, size @ np.abs(U).T, 0)
-        into_error = _next_used(used, units * u * (size @ np.abs(U).T) + 2 * units * tiny, 0)
-        into_error = into_error + tiny * _next_used(used, np.abs(U).sum(axis=1) + 0 * dz, 0)
+        flushed = tiny * _next_used(used, 2 * units + np.abs(U).sum(axis=1) + 0 * dz, 0)
 
         g = p.direct(V) + into[:, 1:]
         terms = p.direct(np.ones_like(V)) + 1
         g_size = p.direct(np.abs(V)) + np.maximum(into_size, np.abs(into))[:, 1:]
-        g_error = into_error[:, 1:] + terms * (u * (g_size + into_error[:, 1:]) + tiny)
+        # One sum of products and weights: some kernels add the products to what is there.
+        g_error = (units + terms) * u * g_size + terms * tiny + flushed[:, 1:]
 
         pre = preactivation(r, x, states[:, :-1], dtype)
         act = r.function
@@ -211,20 +211,22 @@ def backward_steps(problem: Problem, outputs: Array, dz: Array, dtype: str) -> B
 
         count = int(used.sum())
 
+        state_error = units * u * into_size[:, 0] + flushed[:, 0]
+
         def of_sum(left: Array) -> Array:
             """The bound of sum left^T dz over all used steps."""
             left = np.where(used[:, :, None], np.abs(left), 0)
             total = np.einsum("bti,btn->in", left, size)
-            flushed = tiny * (2 * count + left.sum(axis=(0, 1))[:, None] + size.sum(axis=(0, 1)))
+            lost_bits = tiny * (2 * count + left.sum(axis=(0, 1))[:, None] + size.sum(axis=(0, 1)))
             fits = _fits(total, form) & ~lost.any()
-            return np.where(fits, (count + 1) * u * total + flushed, np.inf)
+            return np.where(fits, (count + 1) * u * total + lost_bits, np.inf)
 
         bound = Gradients(
             x_error,
             of_sum(x),
             of_sum(states[:, :-1]),
             None if r.bias is None else of_sum(np.ones((*x.shape[:2], 1)))[0],
-            np.where(_fits(into_size[:, 0], form) & ~lost[:, :1], into_error[:, 0], np.inf),
+            np.where(_fits(into_size[:, 0], form) & ~lost[:, :1], state_error, np.inf),
         )
     pairs = [
         (name, np.where(np.isfinite(getattr(expected, name)), value, np.inf))

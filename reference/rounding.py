@@ -5,14 +5,14 @@ two correct layers drift apart without limit. But each step can be held against 
 previous state, which is an exact input to it, and the trajectory is right if and only if every step
 is. The bound then depends neither on the length of the sequence nor on the recurrent kernel's gain.
 
-With unit roundoff u, F features and n units, any order of summation, with or without fused
-multiply-adds, gives a dot product of length k within k u |x| |w| of the exact one (Higham, Accuracy
-and Stability of Numerical Algorithms, section 3.1; Jeannerod and Rump, SIAM J. Matrix Anal. Appl.
-34, 2013, for k u in place of gamma_k). So, for z = x W + b + h U,
+With unit roundoff u, a sum of k products is within k u times the sum of their magnitudes of the
+exact one, in any order, with or without fused multiply-adds (Higham, Accuracy and Stability of
+Numerical Algorithms, section 3.1; Jeannerod and Rump, SIAM J. Matrix Anal. Appl. 34, 2013, for k u
+in place of gamma_k). With F features and n units, z = x W + b + h U is one such sum. It must not
+be taken apart into two products and two additions: XLA adds the products of one matrix to what is
+already there, so that each of its roundings is one of the whole. So
 
-    rho = F u |x||W| + n u |h||U|                     the two products
-        + u (|x W| + |h U| + |b|)                     the first addition, of whichever two
-        + u (|z| + rho)                               the second
+    rho = (F + n + 1) u (|x||W| + |h||U| + |b|)
         + (F + n + 3) smallest                        subnormals, which TensorFlow flushes
 
 and the output is within
@@ -105,14 +105,10 @@ def preactivation(recurrence: Recurrence, x: Array, state: Array, dtype: str) ->
     b = np.zeros(1, wide) if recurrence.bias is None else recurrence.bias.astype(wide)
     x, h = x.astype(wide), state.astype(wide)
     features, units = W.shape
-    s1, s2 = x @ W, h @ U
-    a1, a2 = np.abs(x) @ np.abs(W), np.abs(h) @ np.abs(U)
-    z = s1 + b + s2
-    u = roundoff(dtype)
-    rho = features * u * a1 + units * u * a2
-    rho = rho + u * (np.abs(s1) + np.abs(s2) + np.abs(b))
-    rho = rho + u * (np.abs(z) + rho) + (features + units + 3) * form.smallest
-    return Preactivation(z, rho, a1 + a2 + np.abs(b))
+    size = np.abs(x) @ np.abs(W) + np.abs(h) @ np.abs(U) + np.abs(b)
+    rho = (features + units + 1) * roundoff(dtype) * size
+    rho = rho + (features + units + 3) * form.smallest
+    return Preactivation(x @ W + b + h @ U, rho, size)
 
 
 def roundoff(dtype: str) -> float:
