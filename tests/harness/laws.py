@@ -21,7 +21,7 @@ from reference.rounding import FORMATS
 from tests.harness import deviations, layer
 from tests.harness.compare import Mismatch, assert_same, assert_within
 from tests.harness.paths import EAGER, Path
-from tests.harness.properties import PROPERTIES, all_properties
+from tests.harness.properties import PROPERTIES, all_properties, begin
 from tests.harness.releases import tf
 
 FAMILY = 1e-9
@@ -259,12 +259,8 @@ def law(
         @pytest.mark.law
         @pytest.mark.parametrize("path", made.on, ids=str)
         def test(path, record_property):
-            record_property("promise", f"{source}: {sentence}")
-            if missing := made.missing(path):
-                record_property("not applicable", ", ".join(missing))
-                pytest.skip(f"not applicable: the layer has no {', '.join(missing)}")
-            if not documented:
-                pytest.skip("this release does not document it")
+            undocumented = [] if documented else ["documentation of it"]
+            begin(record_property, made, made.missing(path) + undocumented)
             known = made.known(path)
             try:
                 made.check(path, record_property)

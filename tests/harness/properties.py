@@ -181,7 +181,7 @@ def promise(
 
         @pytest.mark.parametrize("path", [p for p in on if not p.lacks & prop.needs], ids=str)
         def test(path, record_property):
-            _begin(record_property, prop, prop.missing(path))
+            begin(record_property, prop, prop.missing(path))
             prop.check(path, record_property)
 
         test.__name__, test.__doc__ = body.__name__, body.__doc__
@@ -219,7 +219,7 @@ def documented(source: str, sentence: str, *, needs: Collection[str] = ()):
         @functools.wraps(body)
         def test(record_property, **arguments):
             needs = prop.needs | ({arguments.get("argument")} & set(layer.OPTIONS))
-            _begin(record_property, prop, _missing(needs))
+            begin(record_property, prop, _missing(needs))
             record_property("cases", 1)
             facts = {k: str(v) if isinstance(v, paths.Path) else v for k, v in arguments.items()}
             known = [d for d in deviations.active() if d.is_shown_by(prop.name, facts)]
@@ -246,7 +246,7 @@ def _missing(wanted: Collection[str]) -> list[str]:
     return sorted(set(wanted) - layer.under_test().features)
 
 
-def _begin(record: Callable, prop: Property | Documented, missing: list[str]) -> None:
+def begin(record: Callable, prop: Property | Documented, missing: list[str]) -> None:
     """Record what is promised; skip, recorded as not applicable, where the layer lacks options."""
     record("promise", f"{prop.source}: {prop.sentence}")
     if missing:
