@@ -94,7 +94,6 @@ class BiasGradientLost(Wrong):
     *ALWAYS,
     FORWARD,
     STATEFUL,
-    JACOBIAN,
 )
 class KernelGradientOfOneRow(Wrong):
     def bend_cell(self, right, inputs, states):
