@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 PROFILES = {
-    "dev": {"max_examples": 24},
+    "dev": {"max_examples": 18},
     "ci": {"max_examples": 40, "derandomize": True, "database": None, "print_blob": True},
     "nightly": {"max_examples": 400},
     # For the suite's own tests of what faults it finds: as dev, reproducible, nothing stored.

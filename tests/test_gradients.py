@@ -40,7 +40,7 @@ SMALL = {
     GRADIENT,
     choices=EXACT,
     integers=True,
-    on=ON,
+    on=(EAGER, UNKNOWN, UNROLL, CELL),
     prepare=kept_exact,
     script=script,
     trace_cost=3,
@@ -96,7 +96,7 @@ def test_what_stands_in_a_masked_step_reaches_no_gradient(case, path, value):
     on=(EAGER,),
     needs={"mask"},
     script=script,
-    case_cost=4,
+    case_cost=8,
 )
 def test_nan_in_a_masked_step_reaches_no_gradient(case, path):
     changed, gradients = run(path, case.with_inputs(~case.mask, np.nan))[1], run(path, case)[1]

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from tests.harness.cases import replace
 from tests.harness.compare import assert_final_state, assert_same
 from tests.harness.drawing import ALWAYS_MASKED, NEVER_MASKED
-from tests.harness.paths import BITWISE, UNKNOWN
+from tests.harness.paths import BITWISE, EAGER, UNKNOWN, UNROLL
 from tests.harness.properties import promise
 
 RETURN_STATE = "return_state: Boolean. Whether to return the last state in addition to the output."
@@ -53,6 +53,7 @@ def test_a_run_split_anywhere_continues_from_the_state_handed_over(case, path, a
     "The cell might choose to create a tensor full of zeros, or other values based on the cell's "
     "implementation.",
     choices={"initial_state": (False,)},
+    on=(EAGER, UNROLL, UNKNOWN),
     needs={"initial_state"},
 )
 def test_without_an_initial_state_it_is_zero(case, path):
