@@ -34,8 +34,8 @@ def test_one_trace_serves_many_lengths_and_batches(built, record_property):
 @pytest.mark.parametrize("time", LENGTHS)
 @pytest.mark.parametrize("path", EVERY, ids=str)
 def test_step_loop(benchmark, path, time, record_property):
-    if missing := (path.needs | dict(path.options).keys()) - layer.under_test().features:
-        pytest.skip(f"not applicable: the layer has no {', '.join(sorted(missing))}")
+    if missing := layer.under_test().lacks(path.needs | dict(path.options).keys()):
+        pytest.skip(f"not applicable: the layer has no {', '.join(missing)}")
     made = layer.under_test().build(
         4, 8, return_sequences=True, return_state=True, **dict(path.options)
     )

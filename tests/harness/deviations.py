@@ -1,7 +1,6 @@
 """Known departures of named releases from their documentation, as data."""
 
 import functools
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path as File
@@ -9,14 +8,9 @@ from pathlib import Path as File
 import numpy as np
 from packaging.specifiers import SpecifierSet
 
-from tests.harness import Unusable, layer
+from tests.harness import Unusable, layer, read_toml
 from tests.harness.cases import Case
 from tests.harness.releases import KERAS, TENSORFLOW
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 FILE = File(__file__).with_name("deviations.toml")
 
@@ -94,10 +88,7 @@ KINDS = {"where": dict, "witness": dict, "paths": list, "properties": list}
 
 def load(file: File = FILE) -> tuple[Deviation, ...]:
     """Every registered deviation; Unusable, naming the entry, if the file cannot be read."""
-    try:
-        read = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise Unusable(f"{file} cannot be read: {error}") from None
+    read = read_toml(file)
     entries = read.pop("deviation", [])
     if read or not isinstance(entries, list):
         wrong = next(iter(read), "deviation")

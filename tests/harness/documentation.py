@@ -3,19 +3,13 @@
 import inspect
 import re
 import shutil
-import sys
 import textwrap
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
-from tests.harness import Unusable
+from tests.harness import Unusable, read_toml
 from tests.harness.properties import all_properties
 from tests.harness.releases import tf
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 FILE = Path(__file__).parents[1] / "documentation.toml"
 
@@ -31,10 +25,7 @@ Checks = tuple[str, ...] | str
 def load(file: Path = FILE) -> dict[str, dict[str, Checks]]:
     """What is known of each sentence, by documented object; Unusable, naming the sentence, if the
     file cannot be read."""
-    try:
-        read = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise Unusable(f"{file} cannot be read: {error}") from None
+    read = read_toml(file)
     for name, sentences in read.items():
         if not isinstance(sentences, dict):
             raise Unusable(f"{file}: {name} is no table of sentences")

@@ -4,6 +4,7 @@ import functools
 import importlib
 import inspect
 import sys
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -80,6 +81,10 @@ class LayerUnderTest:
     def inherits(self) -> bool:
         """Whether it is TensorFlow's own SimpleRNN, or made from it."""
         return isinstance(self._example, tf.keras.layers.SimpleRNN)
+
+    def lacks(self, wanted: Iterable[str]) -> list[str]:
+        """Those of the wanted features that this layer has not."""
+        return sorted(set(wanted) - self.features)
 
     @functools.cached_property
     def features(self) -> frozenset[str]:

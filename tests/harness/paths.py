@@ -97,14 +97,20 @@ class Path:
         return case.script(self.expression, dict(self.options), helpers, ending)
 
 
+def through(call: Callable, *parts: Callable, **more) -> Path:
+    """The path of a function, by its name; parts and more as in Path."""
+    name = call.__name__
+    return Path(name, call, f"{name}(layer)(x, **more)", parts=parts, **more)
+
+
 @contextlib.contextmanager
 def the_layer():
     """Whatever the layer raises on a documented case is a departure from the documentation."""
     try:
         yield
     except Exception as error:
-        words = " ".join(str(error).split())[:400]
-        raise Mismatch(f"the layer raised {type(error).__name__}: {words}") from error
+        what = f"{type(error).__name__}: {layer.one_line(error)}"
+        raise Mismatch(f"the layer raised {what}") from error
 
 
 def arguments_of(case: Case) -> dict:

@@ -57,15 +57,9 @@ class Masks:
 def built(features: int = FEATURES, **options):
     """The layer, its weights set, for inputs (batch, time, features)."""
     options = {"activation": None, "return_sequences": True, **options}
-    with the_layer():
-        return with_weights(layer.under_test().make(3 * features, **options), features)
-
-
-def with_weights(made, features: int = FEATURES):
-    """That layer of 3 features units, built and made a probe."""
     zero, one = np.zeros((features, features)), np.eye(features)
     with the_layer():
-        made.build((None, None, features))
+        made = layer.under_test().build(3 * features, features, **options)
         layer.set_weights(
             made,
             np.hstack([zero, zero, one]),

@@ -57,7 +57,7 @@ class Property:
     def missing(self, path: paths.Path) -> list[str]:
         """The features that this property needs on that path and the layer has not."""
         wanted = self.needs | path.needs | dict(path.options).keys()
-        return _missing(wanted | {"return_sequences", "return_state"})
+        return layer.under_test().lacks(wanted | {"return_sequences", "return_state"})
 
     def check(self, path: paths.Path, record: Callable[[str, object], None]) -> None:
         """Verify the property on that path, and record cases and error/bound."""
@@ -186,7 +186,6 @@ def promise(
 
         test.__name__, test.__doc__ = body.__name__, body.__doc__
         test.__module__ = body.__module__
-        test.property = prop
         return test
 
     return decorate
@@ -219,7 +218,7 @@ def documented(source: str, sentence: str, *, needs: Collection[str] = ()):
         @functools.wraps(body)
         def test(record_property, **arguments):
             needs = prop.needs | ({arguments.get("argument")} & set(layer.OPTIONS))
-            begin(record_property, prop, _missing(needs))
+            begin(record_property, prop, layer.under_test().lacks(needs))
             record_property("cases", 1)
             facts = {k: str(v) if isinstance(v, paths.Path) else v for k, v in arguments.items()}
             known = [d for d in deviations.active() if d.is_shown_by(prop.name, facts)]
@@ -240,10 +239,6 @@ def documented(source: str, sentence: str, *, needs: Collection[str] = ()):
         return test
 
     return decorate
-
-
-def _missing(wanted: Collection[str]) -> list[str]:
-    return sorted(set(wanted) - layer.under_test().features)
 
 
 def begin(record: Callable, prop: Property | Documented, missing: list[str]) -> None:

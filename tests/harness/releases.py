@@ -147,11 +147,6 @@ def variable(weight):
     return weight if isinstance(weight, tf.Variable) else weight.value
 
 
-def numpy_dtype(dtype: str):
-    """The NumPy dtype of that name; bfloat16 comes with TensorFlow."""
-    return tf.as_dtype(dtype).as_numpy_dtype
-
-
 def environment() -> dict[str, str]:
     """What may change a layer's numbers or speed, by name, for headers and records."""
     build = tf.sysconfig.get_build_info()

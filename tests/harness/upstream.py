@@ -1,15 +1,20 @@
 """Paths on which the mask comes from a layer before, and is handed on to one behind."""
 
-from tests.harness.copies import SAVED
-from tests.harness.paths import Path
+from tests.harness.copies import BATCHES
+from tests.harness.paths import through
 from tests.harness.releases import tf
+
+
+def blanked(x, mask):
+    """The inputs, with nothing but 9 in masked steps."""
+    return tf.where(mask[:, :, None], x, tf.constant(9, x.dtype))
 
 
 def masking(made):
     """The mask is what Masking finds, where the inputs hold nothing but 9."""
 
     def call(x, mask, **more):
-        x = tf.where(mask[:, :, None], x, tf.constant(9, x.dtype))
+        x = blanked(x, mask)
         return made(tf.keras.layers.Masking(9.0, dtype=x.dtype)(x), **more)
 
     return call
@@ -19,7 +24,7 @@ def masking_in_a_model(made):
     """The same in a functional model, with an input for the initial state."""
 
     def call(x, mask, initial_state=None):
-        x = tf.where(mask[:, :, None], x, tf.constant(9, x.dtype))
+        x = blanked(x, mask)
         inputs = [tf.keras.Input((None, x.shape[-1]), dtype=x.dtype)]
         inputs += [tf.keras.Input(state.shape[1:], dtype=x.dtype) for state in initial_state or ()]
         masked = tf.keras.layers.Masking(9.0, dtype=x.dtype)(inputs[0])
@@ -50,7 +55,7 @@ def masking_and_two_layers(made):
     weights U^T, -U and -b."""
 
     def call(x, mask):
-        x = tf.where(mask[:, :, None], x, tf.constant(9, x.dtype))
+        x = blanked(x, mask)
         masked = tf.keras.layers.Masking(9.0, dtype=x.dtype)(x)
         second = type(made).from_config({**made.get_config(), "name": "second"})
         second.go_backwards = False
@@ -64,13 +69,13 @@ def masking_and_two_layers(made):
     return call
 
 
-def _upstream(call, **more):
-    expression = f"{call.__name__}(layer)(x, **more)"
-    return Path(call.__name__, call, expression, choices={"batch": SAVED["batch"]}, **more)
-
-
-MASKING = _upstream(masking)
-MODEL = _upstream(masking_in_a_model, share=0.5)
-EMBEDDING = _upstream(embedding)
-TWO_LAYERS = _upstream(masking_and_two_layers, lacks=frozenset({"initial_state", "go_backwards"}))
+MASKING = through(masking, blanked, choices=BATCHES)
+MODEL = through(masking_in_a_model, blanked, choices=BATCHES, share=0.5)
+EMBEDDING = through(embedding, choices=BATCHES)
+TWO_LAYERS = through(
+    masking_and_two_layers,
+    blanked,
+    choices=BATCHES,
+    lacks=frozenset({"initial_state", "go_backwards"}),
+)
 EVERY = (MASKING, MODEL, EMBEDDING, TWO_LAYERS)

@@ -8,7 +8,7 @@ import numpy as np
 
 from reference.wrappers import MERGES, bidirectional, stacked
 from tests.harness.cases import Case, replace
-from tests.harness.copies import SAVED
+from tests.harness.copies import BATCHES
 from tests.harness.paths import Path
 from tests.harness.releases import tf
 
@@ -104,7 +104,7 @@ BIDIRECTIONAL = {
         f"wrapped_in_bidirectional(layer, {mode!r})(x, **more)",
         parts=(wrapped_in_bidirectional,),
         needs=frozenset({"go_backwards"}),
-        choices={"batch": SAVED["batch"]},
+        choices=BATCHES,
         share=0.5,
     ): mode
     for mode in MERGES
@@ -116,5 +116,5 @@ STACKED = Path(
     stacked_on_itself,
     "stacked_on_itself(layer)(x, **more)",
     needs=frozenset({"cell"}),
-    choices={"batch": SAVED["batch"]},
+    choices=BATCHES,
 )
