@@ -11,6 +11,7 @@ from tests.harness import layer
 from tests.harness.releases import tf
 
 ROOT = Path(__file__).parents[2]
+SCRATCH = tempfile.TemporaryDirectory(prefix="simplernn-verify-")  # removed with the process
 FEW = "final_state and eager or lesson or zero-output-without-sequences or accurate and float32"
 LAST, MASKED = (
     "test_the_last_element_of_the_sequence_is_the_final_state",
@@ -53,7 +54,7 @@ OF = {
 @functools.cache
 def record(name: str) -> Path:
     """The record of a run of these few tests, made as tox would have it made."""
-    file = Path(tempfile.mkdtemp(prefix="simplernn-verify-")) / f"{name}.jsonl"
+    file = Path(SCRATCH.name) / f"{name}.jsonl"
     command = [sys.executable, "-m", "pytest", "tests", "-k", FEW, "--hypothesis-profile=faults"]
     command += ["-p", "no:cacheprovider", "--benchmark-disable", f"--report-log={file}"]
     command += ["--layer", OF[name], *(["-n1"] if "worker" in name else [])]
