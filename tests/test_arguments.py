@@ -16,6 +16,20 @@ INPUTS = np.random.RandomState(0).randn(1, 5, 3).astype(np.float32)
 PARTS = ("kernel", "recurrent", "bias")
 
 
+class Total(tf.keras.regularizers.Regularizer):
+    def __call__(self, x):
+        return tf.reduce_sum(x)
+
+
+class Signs(tf.keras.constraints.Constraint):
+    def __call__(self, w):
+        return tf.sign(w)
+
+
+REGULARIZERS = {"a function": tf.reduce_sum, "an object": Total()}
+CONSTRAINTS = {"a function": tf.sign, "an object": Signs()}
+
+
 def made_with(**options):
     """A built layer of integer weights."""
     with the_layer():
@@ -36,6 +50,7 @@ def test_documented_defaults_are_the_defaults(argument):
         raise Mismatch(f"{argument}: a layer without it has {argument_of(made_with(), argument)!r}")
 
 
+@pytest.mark.parametrize("given", REGULARIZERS)
 @pytest.mark.parametrize("part", PARTS)
 @documented(
     "SimpleRNN",
@@ -43,8 +58,8 @@ def test_documented_defaults_are_the_defaults(argument):
     "the weights matrix, the recurrent_kernel weights matrix, the bias vector.",
     needs={"kernel_regularizer", "recurrent_regularizer", "bias_regularizer"},
 )
-def test_a_regularizer_gives_the_loss_of_its_own_weights(part):
-    made = made_with(**{f"{part}_regularizer": tf.reduce_sum})
+def test_a_regularizer_gives_the_loss_of_its_own_weights(part, given):
+    made = made_with(**{f"{part}_regularizer": REGULARIZERS[given]})
     with the_layer():
         made(INPUTS)
         losses = [float(loss) for loss in made.losses]
@@ -65,6 +80,7 @@ def test_the_activity_regularizer_gives_its_loss(argument):
     assert_same("losses", losses, [float(tf.reduce_max(output))])
 
 
+@pytest.mark.parametrize("given", CONSTRAINTS)
 @pytest.mark.parametrize("part", PARTS)
 @documented(
     "SimpleRNN",
@@ -72,8 +88,8 @@ def test_the_activity_regularizer_gives_its_loss(argument):
     "weights matrix, the recurrent_kernel weights matrix, the bias vector.",
     needs={"kernel_constraint", "recurrent_constraint", "bias_constraint"},
 )
-def test_after_a_training_step_a_constraint_holds_for_its_own_weights(part):
-    made = made_with(**{f"{part}_constraint": tf.sign}, activation="linear")
+def test_after_a_training_step_a_constraint_holds_for_its_own_weights(part, given):
+    made = made_with(**{f"{part}_constraint": CONSTRAINTS[given]}, activation="linear")
     with the_layer():
         train_once(made, INPUTS)
     for name, weights in zip(PARTS, made.get_weights(), strict=True):

@@ -22,6 +22,7 @@ SLOTS = (
     "Initializer for the `recurrent_kernel` weights matrix; bias_initializer: Initializer for the "
     "bias vector."
 )
+NAMED = "get: If a string, it should be the name of an initializer."
 
 SHAPES = {(1, 2000): 5, (20000, 1): 1, (300, 900): 1, (900, 300): 1}
 """Shapes (features, units), and how many kernels of each are drawn."""
@@ -90,13 +91,14 @@ def test_each_named_initializer_reaches_its_slot_and_no_other(evidence, path):
         evidence.promised(what, weight, promise)
 
 
-@law(
-    "initializers",
-    "get: If a string, it should be the name of an initializer.",
-    needs=slots.NEEDS,
-)
+@law("initializers", NAMED, needs=slots.NEEDS)
 def test_constant_by_its_name_is_zero(evidence, path):
     evidence.same("kernel", slots.kernel(3, 5, "constant"), np.zeros((3, 5)))
+
+
+@law("initializers", NAMED, needs=slots.NEEDS)
+def test_identity_by_its_name_is_the_identity(evidence, path):
+    evidence.same("kernel", slots.kernel(3, 5, "identity"), np.eye(3, 5))
 
 
 @law("SimpleRNN", SLOTS, needs=slots.NEEDS)

@@ -20,7 +20,7 @@ from tests.harness.cases import noise
 from tests.harness.compare import assert_within, ledger
 from tests.harness.paths import the_layer
 from tests.harness.releases import tf
-from tests.harness.training import by_train_on_batch, float64, model
+from tests.harness.training import by_fit, float64, model
 
 DATA = Path(__file__).with_name("data")
 NAMES = (DATA / "names.txt").read_text(encoding="utf-8").split()
@@ -77,7 +77,7 @@ def by_tensorflow() -> tuple[Training, list[str]]:
     optimizer = tf.keras.optimizers.Adam(**ADAM)
     loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     made = model(trainer().weights, return_sequences=True)
-    training = by_train_on_batch(made, batches(), optimizer, loss)
+    training = by_fit(made, batches(), optimizer, loss)
     return training, spelled(lambda x: np.asarray(made(tf.constant(x))))
 
 

@@ -22,7 +22,7 @@ SET_RANDOM_SEED = (
     "Sets all random seeds (Python, NumPy, and backend framework, e.g. TF). You can use this "
     "utility to make almost any Keras program fully deterministic."
 )
-SEEDS = (0, 1, 2, 1337, 2**31 + 5, 2**32 - 100)
+SEEDS = (1, 2, 3, 1337, 2**31 + 5, 2**32 - 100)
 MORE_THAN_32_BITS = (2**32 + 9, 2**40, 2**62 + 100)
 RANDOM = ("glorot_uniform", "orthogonal", "random_normal", "truncated_normal")
 RATES = {"dropout": P, "recurrent_dropout": Q}
@@ -33,6 +33,14 @@ def test_equal_seeds_give_equal_values(evidence, path):
     for name, seed in itertools.product(RANDOM, SEEDS):
         one, other = (slots.kernel(4, 5, made(name, seed=seed)) for _ in range(2))
         evidence.same(f"{name}(seed={seed})", one, other)
+
+
+@law("GlorotUniform", SEED, needs=slots.NEEDS)
+def test_zero_is_a_seed_like_others(evidence, path):
+    for name in RANDOM:
+        one, other = (slots.kernel(4, 5, made(name, seed=0)) for _ in range(2))
+        evidence.same(f"{name}(seed=0)", one, other)
+        evidence.differ(f"{name}, seeds 0 and 1", one, slots.kernel(4, 5, made(name, seed=1)))
 
 
 @law("GlorotUniform", SEED, needs=slots.NEEDS)
@@ -115,7 +123,7 @@ def test_a_seed_generator_gives_new_values_in_each_call(evidence, path):
 
 @law("Initializer", "get_config: Returns the configuration of the initializer", needs=slots.NEEDS)
 def test_the_seeds_of_initializers_survive_config_cloning_and_saving(evidence, path):
-    seeds = {slot: made("random_normal", seed=seed) for seed, slot in enumerate(slots.SLOTS)}
+    seeds = {slot: made("random_normal", seed=seed) for seed, slot in enumerate(slots.SLOTS, 1)}
     original = layer.under_test().build(5, 6, **seeds)
     for how, weights in copies.initial_weights_of_copies(original, 6).items():
         for what, one, other in zip(slots.SLOTS, weights, original.get_weights(), strict=True):

@@ -15,9 +15,8 @@ from reference.training import (
     non_negative,
     sgd,
 )
-from tests.harness import layer
 from tests.harness.cases import noise
-from tests.harness.compare import ledger
+from tests.harness.properties import documented
 from tests.harness.releases import tf
 from tests.harness.training import assert_follows
 
@@ -38,6 +37,14 @@ CLIPS = {
     "clipnorm": (clip_norm(0.125), {"clipnorm": 0.125}),
     "global_clipnorm": (clip_global_norm(0.125), {"global_clipnorm": 0.125}),
     "clipvalue": (clip_value(0.0625), {"clipvalue": 0.0625}),
+}
+
+
+L1, L2, L1L2 = (getattr(tf.keras.regularizers, name) for name in ("L1", "L2", "L1L2"))
+PENALTIES = {
+    "L1": ({"recurrent_kernel": (0.125, 0.0)}, {"recurrent_regularizer": L1(0.125)}),
+    "L2": ({"kernel": (0.0, 0.25)}, {"kernel_regularizer": L2(0.25)}),
+    "L1L2": ({"bias": (0.0625, 0.25)}, {"bias_regularizer": L1L2(0.0625, 0.25)}),
 }
 
 
@@ -65,61 +72,69 @@ def trainer(optimizer="sgd", **options):
     return lambda: Trainer(weights(), OPTIMIZERS[optimizer][0](), **options)
 
 
-@pytest.fixture
-def follows(record_property):
-    """Hold training against a trainer: with an optimizer, with `more` arguments, and a layer with
-    options, for inputs of unknown or of given sizes (batch, time)."""
-    record_property("promise", "Model: fit, train_on_batch and a loop with GradientTape train it")
-    record_property("cases", STEPS)
+def follows(way, make_trainer, optimizer="sgd", more=None, sizes=(), **options):
+    """Training with an optimizer, with `more` arguments, and a layer with options, for inputs of
+    unknown or of given sizes (batch, time), that is as the trainer's; Mismatch if it is not."""
+    made = partial(OPTIMIZERS[optimizer][1], **(more or {}))
+    loss = tf.keras.losses.MeanSquaredError
+    return assert_follows(way, make_trainer, BATCHES, made, loss, *sizes, **options)
 
-    def follows(way, make_trainer, optimizer="sgd", more=None, sizes=None, **options):
-        able = layer.under_test()
-        missing = [o for o, value in options.items() if not able.accepts(o, value)]
-        if missing := ", ".join(missing):
-            record_property("not applicable", missing)
-            pytest.skip(f"not applicable: the layer has no {missing}")
-        made = partial(OPTIMIZERS[optimizer][1], **(more or {}))
-        loss = tf.keras.losses.MeanSquaredError
-        ledger.reset()
-        got = assert_follows(way, make_trainer, BATCHES, made, loss, *(sizes or ()), **options)
-        record_property("error/bound", ledger.largest)
-        return got
 
-    return follows
+TAPE = "Computes the gradient using operations recorded in context of this tape."
+FIT = "fit: Trains the model for a fixed number of epochs"
+ON_BATCH = (
+    "train_on_batch: Runs a single gradient update on a single batch of data. ... Returns: A "
+    "scalar loss value"
+)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_a_loop_with_a_tape_trains_as_the_formulas_do(follows, optimizer):
+@documented("GradientTape.gradient", TAPE)
+def test_a_loop_with_a_tape_trains_as_the_formulas_do(optimizer):
     follows("tape", trainer(optimizer), optimizer)
 
 
 @pytest.mark.parametrize("optimizer", ["momentum", "adam"])  # sgd: the stateful layer, below
-def test_fit_trains_as_the_formulas_do(follows, optimizer):
+@documented("Model", FIT)
+def test_fit_trains_as_the_formulas_do(optimizer):
     follows("fit", trainer(optimizer), optimizer)
 
 
-def test_train_on_batch_trains_as_the_formulas_do(follows):
+@documented("Model", ON_BATCH)
+def test_train_on_batch_trains_as_the_formulas_do():
     follows("train_on_batch", trainer("adam"), "adam")
 
 
 @pytest.mark.parametrize("clip", CLIPS)
-def test_clipped_gradients_are_those_of_the_formulas(follows, clip):
+@documented(
+    "Optimizer",
+    "clipnorm: Float. If set, the gradient of each weight is individually clipped so that its norm "
+    "is no higher than this value. (likewise clipvalue, global_clipnorm)",
+)
+def test_clipped_gradients_are_those_of_the_formulas(clip):
     by_reference, more = CLIPS[clip]
     follows("tape", trainer(clip=by_reference), more=more)
 
 
-def test_regularizers_add_their_penalty_to_the_loss_and_to_the_gradient(follows):
-    penalties = {"kernel": (0.0, 0.25), "recurrent_kernel": (0.125, 0.0), "bias": (0.0625, 0.25)}
-    follows(
-        "tape",
-        trainer(penalties=penalties),
-        kernel_regularizer=tf.keras.regularizers.L2(0.25),
-        recurrent_regularizer=tf.keras.regularizers.L1(0.125),
-        bias_regularizer=tf.keras.regularizers.L1L2(0.0625, 0.25),
-    )
+@pytest.mark.parametrize("penalty", PENALTIES)
+@documented(
+    "L1L2",
+    "The L1 regularization penalty is computed as: `loss = l1 * reduce_sum(abs(x))`. The L2 "
+    "regularization penalty is computed as `loss = l2 * reduce_sum(square(x))`",
+    needs={"kernel_regularizer", "recurrent_regularizer", "bias_regularizer"},
+)
+def test_regularizers_add_their_penalty_to_the_loss_and_to_the_gradient(penalty):
+    penalties, more = PENALTIES[penalty]
+    follows("tape", trainer(penalties=penalties), **more)
 
 
-def test_constraints_hold_after_each_step(follows):
+@documented(
+    "Constraint",
+    "takes a single weight parameter and return a projected version of that parameter (e.g. "
+    "normalized or clipped).",
+    needs={"kernel_constraint", "recurrent_constraint"},
+)
+def test_constraints_hold_after_each_step():
     constraints = {"kernel": max_norm(0.75), "recurrent_kernel": non_negative}
     got = follows(
         "tape",
@@ -130,15 +145,22 @@ def test_constraints_hold_after_each_step(follows):
     assert got.weights["recurrent_kernel"].min() == 0
 
 
-def test_a_stateful_layer_is_trained_from_the_state_of_the_batch_before(follows):
+@documented("Model", FIT, needs={"stateful"})
+def test_a_stateful_layer_is_trained_from_the_state_of_the_batch_before():
     follows("fit", trainer(stateful=True), sizes=(BATCH, TIME), stateful=True)
 
 
-def test_dropout_trains_as_the_formulas_do_with_the_masks_that_it_drew(follows):
+@documented("GradientTape.gradient", TAPE, needs={"dropout", "recurrent_dropout"})
+def test_dropout_trains_as_the_formulas_do_with_the_masks_that_it_drew():
     follows("tape", trainer("adam"), "adam", dropout=0.25, recurrent_dropout=0.5)
 
 
-def test_frozen_weights_stay_as_they_were(follows):
+@documented(
+    "Layer",
+    "trainable: Boolean, whether the layer's variables should be trainable.",
+    needs={"trainable"},
+)
+def test_frozen_weights_stay_as_they_were():
     frozen = frozenset({"kernel", "recurrent_kernel", "bias"})
     got = follows("tape", trainer(frozen=frozen), trainable=False)
     assert all(np.array_equal(got.weights[name], weights()[name]) for name in frozen)

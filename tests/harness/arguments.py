@@ -17,7 +17,7 @@ UNUSUAL = {
     "unroll": (True,),
     "zero_output_for_mask": (True,),
     "kernel_initializer": (tf.keras.initializers.HeNormal(3), "ones"),
-    "recurrent_initializer": (tf.keras.initializers.Identity(0.5), "glorot_normal"),
+    "recurrent_initializer": (tf.keras.initializers.Orthogonal(0.5, 3), "glorot_normal"),
     "bias_initializer": (tf.keras.initializers.Constant(2.0), "ones"),
     "kernel_regularizer": (tf.keras.regularizers.L1(0.25), "l2"),
     "recurrent_regularizer": (tf.keras.regularizers.L1L2(0.25, 0.5), "l1"),
@@ -77,7 +77,7 @@ def unusual_options(name: str, ways: Collection[str]) -> st.SearchStrategy:
         for argument, values in UNUSUAL.items()
         if argument in layer.under_test().features
         and not any(
-            d.is_shown_by(name, {"argument": argument, "way": way})
+            d.is_shown_by(name, {"argument": argument, "path": way})
             for d in deviations.active()
             for way in ways
         )

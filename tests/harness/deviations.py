@@ -23,7 +23,7 @@ class Deviation:
     property that fails on the witness, the fields of one case, on the first of `paths`; without a
     witness, the property that is one itself. properties: those that fail on matching cases too, or
     "*" for every one. paths: where; none, everywhere.
-    part: "SimpleRNN", or the "activation" or "initializer" that another layer may use as well.
+    part: "SimpleRNN", or what another layer meets as well, such as an "activation", a "wrapper".
     keras, tensorflow: the releases that show it. where: features of a case (`Case.summary`), or
     arguments of a property that needs none, and the values of each that show it. upstream: the
     issue, or "not reported".
@@ -69,8 +69,11 @@ class Deviation:
         return bool(named) and path in (self.paths or (path,)) and self._has(facts)
 
     def is_shown_by(self, name: str, facts: Mapping[str, object]) -> bool:
-        """Whether the property of that name must fail with such arguments."""
-        return name in (self.shown_by, *self.properties) and self._has(facts)
+        """Whether the property of that name must fail with such arguments, `path` among them."""
+        named = name in (self.shown_by, *self.properties)
+        return (
+            named and facts.get("path") in (self.paths or (facts.get("path"),)) and self._has(facts)
+        )
 
     def _has(self, facts: Mapping[str, object]) -> bool:
         return all(facts.get(feature) in values for feature, values in self.where.items())

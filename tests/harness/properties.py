@@ -222,6 +222,7 @@ def documented(source: str, sentence: str, *, needs: Collection[str] = ()):
             record_property("cases", 1)
             facts = {k: str(v) if isinstance(v, paths.Path) else v for k, v in arguments.items()}
             known = [d for d in deviations.active() if d.is_shown_by(prop.name, facts)]
+            ledger.reset()
             try:
                 body(**arguments)
             except Mismatch as mismatch:
@@ -230,6 +231,8 @@ def documented(source: str, sentence: str, *, needs: Collection[str] = ()):
                 given = "".join(f"\n  {name} = {value!r}" for name, value in arguments.items())
                 mismatch.context = f"  {source} says: {sentence}{given}"
                 raise
+            if ledger.largest:
+                record_property("error/bound", ledger.largest)
             for deviation in known:
                 pytest.fail(deviation.vanished, pytrace=False)
 

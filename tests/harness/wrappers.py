@@ -18,12 +18,12 @@ def wrapped_in_bidirectional(made, merge_mode):
     minus that of the forward layer."""
 
     def call(x, initial_state=None, mask=None):
-        backward = None
+        forward, backward = type(made).from_config(made.get_config()), None
         if made.go_backwards:  # only then is one needed: the default one goes backwards
             config = {**made.get_config(), "go_backwards": False, "name": "backward"}
             backward = type(made).from_config(config)
         both = tf.keras.layers.Bidirectional(
-            made, merge_mode=merge_mode, backward_layer=backward, dtype=made.compute_dtype
+            forward, merge_mode=merge_mode, backward_layer=backward, dtype=made.compute_dtype
         )
         W, U, *b = made.get_weights()
         both.build((None, None, W.shape[0]))
