@@ -9,8 +9,8 @@ from pathlib import Path
 
 from tests.harness import layer
 from tests.harness.releases import tf
+from tests.selftest.programs import start
 
-ROOT = Path(__file__).parents[2]
 SCRATCH = tempfile.TemporaryDirectory(prefix="simplernn-verify-")  # removed with the process
 FEW = "final_state and eager or lesson or zero-output-without-sequences or accurate and float32"
 LAST, MASKED = (
@@ -58,14 +58,6 @@ def record(name: str) -> Path:
     command = [sys.executable, "-m", "pytest", "tests", "-k", FEW, "--hypothesis-profile=faults"]
     command += ["-p", "no:cacheprovider", "--benchmark-disable", f"--report-log={file}"]
     command += ["--layer", OF[name], *(["-n1"] if "worker" in name else [])]
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        env={**os.environ, "TOX_ENV_NAME": name},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=300,
-    )
+    done = start(*command, errors=subprocess.STDOUT, TOX_ENV_NAME=name)
     assert file.exists(), done.stdout
     return file
