@@ -22,7 +22,7 @@ SET_RANDOM_SEED = (
     "Sets all random seeds (Python, NumPy, and backend framework, e.g. TF). You can use this "
     "utility to make almost any Keras program fully deterministic."
 )
-SEEDS = (1, 2, 3, 1337, 2**31 + 5, 2**32 - 100)
+SEEDS = (1, 2, 1337, 2**31 + 5, 2**32 - 100)
 MORE_THAN_32_BITS = (2**32 + 9, 2**40, 2**62 + 100)
 RANDOM = ("glorot_uniform", "orthogonal", "random_normal", "truncated_normal")
 RATES = {"dropout": P, "recurrent_dropout": Q}
@@ -62,7 +62,7 @@ def test_a_seed_of_any_size_is_taken(evidence, path):
 @law("GlorotUniform", SEED, needs=slots.NEEDS)
 def test_different_seeds_give_different_values(evidence, path):
     for name in RANDOM:
-        kernels = {seed: slots.kernel(6, 7, made(name, seed=seed)) for seed in (*SEEDS, None)}
+        kernels = {seed: slots.kernel(6, 7, made(name, seed=seed)) for seed in (0, *SEEDS, None)}
         for one, other in itertools.combinations(kernels, 2):
             evidence.differ(f"{name}, seeds {one} and {other}", kernels[one], kernels[other])
 
@@ -132,7 +132,7 @@ def test_the_seeds_of_initializers_survive_config_cloning_and_saving(evidence, p
 
 @law("SimpleRNNCell", LAYER_SEED, needs=BOTH | {"seed"})
 def test_equal_seeds_of_layers_give_equal_masks(evidence, path):
-    for seed in SEEDS[::2]:
+    for seed in (0, *SEEDS[1::2]):
         one, other = (probes.built(seed=seed, **RATES) for _ in range(2))
         for call in ("first", "second"):
             got, again = probes.masks_of(one), probes.masks_of(other)
@@ -141,7 +141,7 @@ def test_equal_seeds_of_layers_give_equal_masks(evidence, path):
 
 @law("SimpleRNNCell", LAYER_SEED, needs=BOTH | {"seed"})
 def test_different_seeds_of_layers_give_different_masks(evidence, path):
-    kept = {s: probes.masks_of(probes.built(seed=s, **RATES)).kept() for s in (*SEEDS, None)}
+    kept = {s: probes.masks_of(probes.built(seed=s, **RATES)).kept() for s in (0, *SEEDS, None)}
     for one, other in itertools.combinations(kept, 2):
         evidence.independent(f"inputs, {one}, {other}", kept[one].input, kept[other].input, P)
 

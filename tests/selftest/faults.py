@@ -385,7 +385,11 @@ class WithoutConstraint(Without):
     forgotten = "kernel_constraint"
 
 
-@fault("every layer is trainable", "a_layer_that_is_not_trainable_is_not_trained")
+@fault(
+    "every layer is trainable",
+    "a_layer_that_is_not_trainable_is_not_trained",
+    "frozen_weights_stay_as_they_were",
+)
 class AlwaysTrainable(Without):
     forgotten = "trainable"
 

@@ -19,6 +19,16 @@ STATEFUL = "no_gradient_flows_from_an_earlier_call_of_a_stateful_layer"
 MASKED = "what_stands_in_a_masked_step_reaches_no_gradient"
 NAN = "nan_in_a_masked_step_reaches_no_gradient"
 ALWAYS = (EXACT, STEPS, SLOPES, PERSISTENT)
+TRAINING = (
+    "a_loop_with_a_tape_trains_as_the_formulas_do",
+    "fit_trains_as_the_formulas_do",
+    "train_on_batch_trains_as_the_formulas_do",
+    "clipped_gradients_are_those_of_the_formulas",
+    "regularizers_add_their_penalty_to_the_loss_and_to_the_gradient",
+    "constraints_hold_after_each_step",
+    "a_stateful_layer_is_trained_from_the_state_of_the_batch_before",
+    "dropout_trains_as_the_formulas_do_with_the_masks_that_it_drew",
+)
 
 
 @tf.custom_gradient
@@ -31,7 +41,12 @@ def in_bfloat16(x):
     return tf.identity(x), lambda g: tf.cast(tf.cast(g, tf.bfloat16), g.dtype)
 
 
-@fault("the gradient is truncated after one step: none flows through the state", *ALWAYS, STATEFUL)
+@fault(
+    "the gradient is truncated after one step: none flows through the state",
+    *ALWAYS,
+    STATEFUL,
+    *TRAINING,
+)
 class Truncated(Wrong):
     def bend_cell(self, right, inputs, states):
         return right(inputs, [tf.stop_gradient(states[0])])

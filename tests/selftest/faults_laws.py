@@ -279,6 +279,7 @@ EQUAL = (
 @fault(
     "the seeds of initializers are ignored",
     *EQUAL,
+    "zero_is_a_seed_like_others",
     "a_seed_of_more_than_32_bits_is_one_like_others",
     "a_seeded_glorot_initializer_used_twice_does_as_documented",
     "a_seed_generator_gives_new_values_in_each_call",
@@ -290,7 +291,8 @@ class SeedIgnored(Reseeding):
 
 @fault(
     "a seed of 0 is taken for none",
-    *EQUAL,
+    "zero_is_a_seed_like_others",
+    "one_initializer_used_twice_gives_the_same_values",
 )
 class SeedZeroIsNone(Reseeding):
     def seed_for(self, seed, initializer):

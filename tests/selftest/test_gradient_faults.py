@@ -1,15 +1,13 @@
-"""A slope that is off is found in every documented activation, a truncated gradient in training."""
+"""A slope that is off is found in every documented activation."""
 
 import pytest
 
 from reference.activations import ACTIVATIONS
-from tests import test_training
 from tests.harness import drawing, layer
 from tests.harness.compare import Mismatch
 from tests.harness.gradients import assert_backward_steps, probed, run
 from tests.harness.paths import EAGER
 from tests.harness.releases import documented_activations
-from tests.selftest.test_faults import verify
 
 CHOICES = {"batch": (8,), "large": (None,), "dtype": ("float32",)}
 
@@ -28,10 +26,3 @@ def test_a_slope_off_by_1e_4_is_found(slopes_off, name):
     case = probed(case)
     with pytest.raises(Mismatch):
         assert_backward_steps(*run(EAGER, case), case)
-
-
-def test_a_truncated_gradient_fails_all_training_but_that_of_frozen_weights():
-    training = [name for name in vars(test_training) if name.startswith("test_")]
-    outcomes = verify("tests.selftest.faults_gradients:Truncated", training)
-    assert outcomes.passed == {"test_frozen_weights_stay_as_they_were"}
-    assert len(outcomes.failed) > 6
