@@ -40,6 +40,7 @@ def machine(path: Path, dtype: str) -> type[RuleBasedStateMachine]:
             self.case, self.state = case, np.zeros((case.batch, case.units))
             self.made = path.layer(case, stateful=True, return_sequences=True, return_state=True)
             self.reset()
+            self.call(self.after(0, 2))  # so that there is no run without a call
 
         def after(self, seed: int, time: int) -> Case:
             """A case that goes on from the state."""
