@@ -125,6 +125,11 @@ class Row:
     def title(self) -> str:
         return title(self.name)
 
+    @property
+    def is_same(self) -> bool:
+        """Whether it is the same in every environment, for the same reasons."""
+        return len({(cell.state, cell.deviations) for cell in self.cells.values()}) < 2
+
 
 @dataclass
 class Known:
