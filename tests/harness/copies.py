@@ -3,6 +3,8 @@
 The source of each is printed as part of the script of a failure.
 """
 
+import numpy as np
+
 from tests.harness.paths import through
 from tests.harness.releases import export, tf
 
@@ -43,7 +45,7 @@ def predict(made):
     def call(x, **more):
         nonlocal model
         model = model or model_of(made, x, **more)
-        values = [value.numpy() for value in (x, *tf.nest.flatten(more))]
+        values = [np.asarray(value) for value in (x, *tf.nest.flatten(more))]
         return model.predict_on_batch(values if more else values[0])
 
     return call

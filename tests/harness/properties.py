@@ -207,8 +207,9 @@ def documented(source: str, sentence: str, *, needs: Collection[str] = ()):
     """Make a property of a test that needs no case: a count, a default, something refused.
 
     source, sentence, needs: as in `promise`; a test that is parametrized by an `argument` of the
-    constructor needs that one too. The test raises Mismatch where the layer departs. A deviation
-    that it shows is one without a witness: its `where` names arguments of the test.
+    constructor needs that one too, and one by a `path` what that path needs. The test raises
+    Mismatch where the layer departs. A deviation that it shows is one without a witness: its
+    `where` names arguments of the test.
     """
 
     def decorate(body):
@@ -218,6 +219,8 @@ def documented(source: str, sentence: str, *, needs: Collection[str] = ()):
         @functools.wraps(body)
         def test(record_property, **arguments):
             needs = prop.needs | ({arguments.get("argument")} & set(layer.OPTIONS))
+            if path := arguments.get("path"):
+                needs |= path.needs | dict(path.options).keys()
             begin(record_property, prop, layer.under_test().lacks(needs))
             record_property("cases", 1)
             facts = {k: str(v) if isinstance(v, paths.Path) else v for k, v in arguments.items()}
@@ -227,7 +230,7 @@ def documented(source: str, sentence: str, *, needs: Collection[str] = ()):
             except Mismatch as mismatch:
                 if known:
                     return
-                given = "".join(f"\n  {name} = {value!r}" for name, value in arguments.items())
+                given = "".join(f"\n  {name} = {value!r}" for name, value in facts.items())
                 mismatch.context = f"  {source} says: {sentence}{given}"
                 raise
             for deviation in known:

@@ -13,9 +13,10 @@ from tests.harness.properties import all_properties
 from tests.selftest.faults import FAULTS
 from tests.selftest.faults_gradients import GRADIENT_FAULTS
 from tests.selftest.faults_laws import LAW_FAULTS
+from tests.selftest.faults_timing import TIMING_FAULTS
 
 TESTS = Path(__file__).parents[1]
-EVERY = (*FAULTS, *GRADIENT_FAULTS, *LAW_FAULTS)
+EVERY = (*FAULTS, *GRADIENT_FAULTS, *LAW_FAULTS, *TIMING_FAULTS)
 
 
 class Outcomes:
