@@ -131,15 +131,6 @@ def paired(one: Callable, other: Callable, factor: float) -> Ratios:
     return Ratios(tuple(ratios), factor)
 
 
-def median_interval(sample: Sequence[float], alpha: float = 0.05) -> tuple[float, float]:
-    """Two order statistics that have the median between them with probability 1 - alpha, whatever
-    the law; the whole range where the sample is too small for that."""
-    ordered = np.sort(sample)
-    n = len(ordered)
-    k = int(stats.binom.ppf(alpha / 2, n, 0.5))  # P(Bin(n, 1/2) < k) <= alpha / 2
-    return float(ordered[max(k - 1, 0)]), float(ordered[min(n - k, n - 1)])
-
-
 # ------------------------------------------------------------------------------------ counts
 
 
