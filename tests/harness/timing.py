@@ -8,7 +8,7 @@ factor: a number whose law is known whatever the noise, as long as it hits both 
 import contextlib
 import gc
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +28,10 @@ FEW = 9
 """Pairs that are timed in any case, for the median."""
 
 
+FEWEST = 5
+"""Rounds of a measurement."""
+
+
 class Undecided(UserWarning):
     """A gate of time that passes, though it seems slow: the machine is too busy to tell."""
 
@@ -45,19 +49,22 @@ def seconds(call: Callable) -> float:
             gc.enable()
 
 
-def in_turns(calls: Mapping[str, Callable], rounds: int) -> dict[str, np.ndarray]:
+def in_turns(calls: Mapping[Hashable, Callable], budget: float) -> dict[Hashable, np.ndarray]:
     """Seconds (rounds,) of each call, one after the other, in the other order in each next round.
 
-    What is called first makes its traces in a round that does not count.
+    There are so many rounds as fit into the budget, in seconds, and at least FEWEST. A round before
+    them does not count: it makes the traces.
     """
     names = list(calls)
-    took = {name: np.empty(rounds) for name in names}
+    took = {name: [] for name in names}
     for call in calls.values():
         call()
-    for i in range(rounds):
-        for name in names if i % 2 else reversed(names):
-            took[name][i] = seconds(calls[name])
-    return took
+    ends, rounds = time.perf_counter() + budget, 0
+    while rounds < FEWEST or time.perf_counter() < ends:
+        for name in names if rounds % 2 else reversed(names):
+            took[name].append(seconds(calls[name]))
+        rounds += 1
+    return {name: np.array(times) for name, times in took.items()}
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from pathlib import Path
 
 from tests.harness import Unusable
 from tests.timing import LONGEST, compare
@@ -22,6 +23,10 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.timing", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    one = commands.add_parser("measure", help="time every path of this environment, and draw it")
+    one.add_argument("--into", type=Path, default=Path("measured"), metavar="FOLDER")
+    one.add_argument("pytest", nargs="*", metavar="-- ARGUMENTS", help="for pytest: -- -k xla")
+    one.set_defaults(run=_measure)
     two = commands.add_parser("compare", help="time two environments in turns")
     two.add_argument(
         "one",
@@ -33,6 +38,35 @@ def _parser() -> argparse.ArgumentParser:
     two.add_argument("--turns", type=_count, default=21, metavar="N")
     two.set_defaults(run=_compare)
     return parser
+
+
+def _measure(options) -> int:
+    from tests.harness import releases
+
+    try:
+        from tests.report import ledger, page, records
+    except ImportError as error:
+        raise Unusable(f"{error}: python -m pip install -e '.[report]' draws") from None
+    import pytest
+
+    name = f"tensorflow-{releases.TENSORFLOW}-keras-{releases.KERAS}"
+    record = options.into / f"{name}.measured.jsonl"
+    try:
+        options.into.mkdir(parents=True, exist_ok=True)
+        record.write_text("", encoding="utf-8")
+    except OSError as error:
+        raise Unusable(f"nothing can be written to {options.into}: {error}") from None
+    arguments = ["-q", "--no-header", "--benchmark-columns=median,rounds", "-p", "no:cacheprovider"]
+    more = [f"--report-log={record}", f"--benchmark-json={options.into / name}.json"]
+    code = pytest.main([str(Path(__file__).parent), *arguments, *more, *options.pytest])
+    results = records.read(record).tests.values()
+    for title, drawing in page.drawings(results):
+        file = options.into / f"{name}.{'-'.join(title.split(',')[0].lower().split())}.svg"
+        file.write_bytes(drawing)
+        print(f"wrote {file}")
+    for way, found in ledger.curves(results, "cost").items():
+        print(f"{way}: " + "; ".join(f"{what} {value:.3g}" for what, value in found.items()))
+    return int(code)
 
 
 def _count(text: str) -> int:
