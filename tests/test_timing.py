@@ -153,7 +153,7 @@ def test_step_loop(benchmark, path, time, record_property):
         pytest.skip(f"not applicable: the layer has no {', '.join(missing)}")
     call, x = path.call(built(path)), tf.constant(ones(32, time))
     benchmark.group = f"step loop, T = {time}"
-    benchmark.pedantic(call, args=(x,), rounds=5, iterations=max(1, 20 // time), warmup_rounds=1)
+    benchmark.pedantic(call, args=(x,), rounds=3, iterations=max(1, 10 // time), warmup_rounds=1)
     if benchmark.stats is not None:
         step = benchmark.extra_info["microseconds a step"] = benchmark.stats["median"] / time * 1e6
         record_property("microseconds a step", {f"{path}, T = {time}": round(step, 2)})
