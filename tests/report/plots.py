@@ -4,6 +4,7 @@ import base64
 import io
 
 import matplotlib
+import numpy as np
 
 from tests.report.ledger import Curves, Series
 from tests.report.table import Column
@@ -45,7 +46,8 @@ def time_against_length(found: Curves) -> bytes:
     """The points and the fit a + b T (seconds) of each, on logarithmic scales."""
 
     def line(x, fit):
-        return [(fit[0] + fit[1] * T) * 1e6 for T in x]
+        T = np.geomspace(x[0], x[-1])
+        return T, (fit[0] + fit[1] * T) * 1e6
 
     return _curves(found, "steps", "microseconds", line)
 
@@ -53,20 +55,18 @@ def time_against_length(found: Curves) -> bytes:
 def step_against_units(found: Curves) -> bytes:
     """The cost of a step of each, and the floor: what its two matrix products take at the rate of a
     large one."""
-    with_floor = {name: [x, y, []] for name, (x, y, _) in found.items()}
+    curves = {name: [x, y, y] for name, (x, y, _) in found.items()}
     x, _, floor = max(found.values(), key=lambda curve: len(curve[0]))
-    with_floor["floor"] = [x, floor, floor]
-    return _curves(with_floor, "units", "microseconds a step", lambda x, line: line)
+    curves["floor"] = [x, floor, floor]
+    return _curves(curves, "units", "microseconds a step", lambda x, y: (x, y))
 
 
 def _curves(found: Curves, across: str, up: str, line) -> bytes:
     with pyplot.rc_context({"svg.fonttype": "none", "svg.hashsalt": across}):
         figure, axes = pyplot.subplots(figsize=(8, 5), layout="constrained")
         for i, (name, (x, y, more)) in enumerate(found.items()):
-            style = {"color": f"C{i}", "linestyle": DASHES[i % len(DASHES)]}
             axes.plot(x, y, MARKERS[i % len(MARKERS)], color=f"C{i}", label=name)
-            drawn = line(x, more) or y
-            axes.plot(x, drawn, **style)
+            axes.plot(*line(x, more), color=f"C{i}", linestyle=DASHES[i % len(DASHES)])
         axes.set_xscale("log")
         axes.set_yscale("log")
         axes.set_xlabel(across)

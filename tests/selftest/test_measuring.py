@@ -12,6 +12,7 @@ from reference.distribution import median_interval
 from tests.harness import timing
 from tests.harness.releases import tf
 from tests.harness.timing import ALARM, ENOUGH, FEW, FEWEST, PAIRS, Ratios, fit, paired
+from tests.report import __main__ as report
 from tests.report import page
 from tests.report.records import Result
 from tests.timing import LONGEST
@@ -154,6 +155,9 @@ def test_a_measurement_becomes_a_record_and_pictures(tmp_path, capsys):
     assert len(pictures) == 2
     assert all("NumPy" in picture for picture in pictures)
     assert "floor" in pictures[0]
+    html = tmp_path / "page.html"
+    report.main([str(tmp_path), f"--html={html}"])
+    assert html.read_text(encoding="utf-8").count("; drawn on logarithmic scales") == 2
     (times,) = tmp_path.glob("*.json")
     groups = {one["group"] for one in json.loads(times.read_text())["benchmarks"]}
     assert groups == {"NumPy", "tf.while_loop"}

@@ -1,6 +1,7 @@
 """Measure what a step costs in one environment, or compare two."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -49,7 +50,8 @@ def _measure(options) -> int:
         raise Unusable(f"{error}: python -m pip install -e '.[report]' draws") from None
     import pytest
 
-    name = f"tensorflow-{releases.TENSORFLOW}-keras-{releases.KERAS}"
+    release = f"tensorflow-{releases.TENSORFLOW}-keras-{releases.KERAS}"
+    name = os.environ.get("TOX_ENV_NAME", release)
     record = options.into / f"{name}.measured.jsonl"
     try:
         options.into.mkdir(parents=True, exist_ok=True)
