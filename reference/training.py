@@ -11,8 +11,9 @@ distance (the CESTAC method: Vignes, Mathematics and Computers in Simulation 35,
 whose roundings have any sign, so that k of them come to about the root of k.
 """
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -21,6 +22,9 @@ from reference.gradient import Problem, backpropagate
 from reference.recurrence import Recurrence
 
 Weights = dict[str, Array]
+Masks = tuple[Array, Array]
+"""What dropout multiplies inputs (batch, features) and states (batch, units) by, at every step."""
+
 ROUNDINGS = 16
 RUNS = 6
 
@@ -148,27 +152,42 @@ class Trainer:
         w = self.weights
         return Recurrence(w["kernel"], w["recurrent_kernel"], w["bias"], self.activation)
 
-    def predict(self, x: Array) -> tuple[Array, Array, Array]:
+    def _dropped(self, m: Array | float, r: Array | float) -> Recurrence:
+        """(x * m) W = x (m W), m a row's factors of the inputs as a column; so for r and U."""
+        plain = self.recurrence
+        return replace(plain, kernel=m * plain.kernel, recurrent_kernel=r * plain.recurrent_kernel)
+
+    def predict(self, x: Array, masks: Masks | None = None) -> tuple[Array, Array, Array]:
         """Predictions, what Dense was applied to, and the state after x (batch, time, features)."""
-        outputs, state = self.recurrence.run(x, self.state)
+        parts = [
+            self._dropped(m, r).run(x[rows], None if self.state is None else self.state[rows])
+            for rows, m, r in _parts(masks)
+        ]
+        outputs, state = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         hidden = outputs if self.sequences else outputs[:, -1]
         return hidden @ self.weights["dense_kernel"] + self.weights["dense_bias"], hidden, state
 
-    def step(self, x: Array, y: Array) -> float:
+    def step(self, x: Array, y: Array, masks: Masks | None = None) -> float:
         """One step of the optimizer on one batch; gives the loss before it."""
-        predictions, hidden, state = self.predict(x)
+        predictions, hidden, state = self.predict(x, masks)
         value, g = self.loss(predictions, y)
         into = g @ self.weights["dense_kernel"].T
         V, v = np.zeros((*x.shape[:2], self.recurrence.units)), np.zeros(state.shape)
         V, v = (into, v) if self.sequences else (V, into)
-        flows = backpropagate(Problem(self.recurrence, x, self.state, None, V, v))
         gradients = {
-            "kernel": flows.kernel,
-            "recurrent_kernel": flows.recurrent_kernel,
-            "bias": flows.bias,
+            "kernel": 0.0,
+            "recurrent_kernel": 0.0,
+            "bias": 0.0,
             "dense_kernel": _rows(hidden).T @ _rows(g),
             "dense_bias": _rows(g).sum(axis=0),
         }
+        for rows, m, r in _parts(masks):
+            start = None if self.state is None else self.state[rows]
+            problem = Problem(self._dropped(m, r), x[rows], start, None, V[rows], v[rows])
+            flows = backpropagate(problem)
+            gradients["kernel"] += m * flows.kernel
+            gradients["recurrent_kernel"] += r * flows.recurrent_kernel
+            gradients["bias"] += flows.bias
         for name, (l1, l2) in self.penalties.items():
             w = self.weights[name]
             value += float(l1 * np.sum(np.abs(w)) + l2 * np.sum(w * w))
@@ -179,6 +198,30 @@ class Trainer:
             self.weights[name] = self.constraints.get(name, lambda w: w)(w)
         self.state = state if self.stateful else None
         return value
+
+
+def _parts(masks: Masks | None):
+    """Rows that have the same masks, with these as columns; without dropout that is all of them."""
+    if masks is None:
+        return [(slice(None), 1.0, 1.0)]
+    return [
+        (slice(i, i + 1), m[:, None], r[:, None])
+        for i, (m, r) in enumerate(zip(*masks, strict=True))
+    ]
+
+
+def masks_that_explain(
+    trainer: Trainer, x: Array, predictions: Array, dropout: float, recurrent_dropout: float
+) -> Masks:
+    """The masks with which the trainer's weights come nearest to these predictions (batch, outputs)
+    of a model in training. There are 2 ** (features + units) for each row: all of them are tried.
+    """
+    features, units = trainer.weights["kernel"].shape
+    every = np.array(list(itertools.product((0.0, 1.0), repeat=features + units)))
+    tried = every[:, :features] / (1 - dropout), every[:, features:] / (1 - recurrent_dropout)
+    found = np.array([trainer.predict(np.repeat(row[None], len(every), 0), tried)[0] for row in x])
+    best = np.argmin(np.abs(found - predictions[:, None]).max(axis=-1), axis=1)
+    return tried[0][best], tried[1][best]
 
 
 def _rows(a: Array) -> Array:
@@ -194,11 +237,11 @@ class Training:
 
 
 def train(make: Callable[[], Trainer], batches: Iterable, disturb: Callable | None = None):
-    """Train a new Trainer on batches of (x, y), one step each."""
+    """Train a new Trainer on batches of (x, y) or, with dropout, (x, y, masks), one step each."""
     trainer = make()
     if disturb is not None:
         trainer.disturb = disturb
-    losses = np.array([trainer.step(x, y) for x, y in batches])
+    losses = np.array([trainer.step(*batch) for batch in batches])
     return Training(losses, trainer.weights)
 
 

@@ -25,8 +25,8 @@ LENGTHS = (1, 10, 100)
 SLOWER = {EAGER: 20, UNKNOWN: 3, XLA: 3}
 """How many times as long as the same kernels by hand is too long. The largest medians measured with
 TensorFlow 2.12 to 2.21 are 1.1 traced and 1.6 by XLA, so that thrice is a defect and no matter of
-taste. By hand, the eager path is a loop of Python: a step of Keras 3 takes 4 to 6 times as long,
-one of Keras 2 takes 2 to 3 times."""
+taste. By hand, the eager path is a loop of Python: a step of Keras 3 takes 4 to 7 times as long,
+one of Keras 2 takes 2 to 4 times."""
 
 SUPERLINEAR = 1.5
 """a + b T grows at most as T does. Caches that overflow add a little. A part c T^2 exceeds this

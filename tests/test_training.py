@@ -134,6 +134,10 @@ def test_a_stateful_layer_is_trained_from_the_state_of_the_batch_before(follows)
     follows("fit", trainer(stateful=True), sizes=(BATCH, TIME), stateful=True)
 
 
+def test_dropout_trains_as_the_formulas_do_with_the_masks_that_it_drew(follows):
+    follows("tape", trainer("adam"), "adam", dropout=0.25, recurrent_dropout=0.5)
+
+
 def test_frozen_weights_stay_as_they_were(follows):
     frozen = frozenset({"kernel", "recurrent_kernel", "bias"})
     got = follows("tape", trainer(frozen=frozen), trainable=False)

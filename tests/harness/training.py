@@ -1,10 +1,20 @@
 """Training a small model that has the layer under test in it, in float64, in three ways."""
 
 import contextlib
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
-from reference.training import Training, Weights, spread, train
+from reference.training import (
+    Trainer,
+    Training,
+    Weights,
+    masks_that_explain,
+    sgd,
+    spread,
+    train,
+)
 from tests.harness import layer
 from tests.harness.compare import assert_within
 from tests.harness.paths import the_layer
@@ -54,16 +64,30 @@ def by_train_on_batch(made, batches, optimizer, loss) -> Training:
     return Training(np.array([made.train_on_batch(x, y) for x, y in batches]), weights_of(made))
 
 
-def by_tape(made, batches, optimizer, loss) -> Training:
-    """The loop that a user would write."""
+def by_tape(made, batches, optimizer, loss, seen=lambda made, predictions: None) -> Training:
+    """The loop that a user would write; `seen` is shown the predictions before each step."""
     losses = []
     for x, y in batches:
         with tf.GradientTape() as tape:
-            value = loss(tf.constant(y), made(tf.constant(x), training=True)) + sum(made.losses)
+            predictions = made(tf.constant(x), training=True)
+            value = loss(tf.constant(y), predictions) + sum(made.losses)
+        seen(made, predictions.numpy())
         gradients = tape.gradient(value, list(map(variable, made.trainable_weights)))
         optimizer.apply_gradients(zip(gradients, made.trainable_weights, strict=True))
         losses.append(float(value))
     return Training(np.array(losses), weights_of(made))
+
+
+def with_masks(batches, rates: dict) -> tuple[list, Callable]:
+    """The batches to be, each with the masks that its predictions tell, and what looks at them."""
+    told = []
+
+    def seen(made, predictions):
+        x, y = batches[len(told)]
+        trainer = Trainer(weights_of(made), sgd(0.0))
+        told.append((x, y, masks_that_explain(trainer, x, predictions, **rates)))
+
+    return told, seen
 
 
 WAYS = {"fit": by_fit, "train_on_batch": by_train_on_batch, "tape": by_tape}
@@ -72,11 +96,17 @@ WAYS = {"fit": by_fit, "train_on_batch": by_train_on_batch, "tape": by_tape}
 def assert_follows(
     way: str, make_trainer, batches, optimizer, loss, batch=None, time=None, **options
 ) -> Training:
-    """TensorFlow's losses and weights are those of the reference, from the same weights."""
-    expected, bound = train(make_trainer, batches), spread(make_trainer, batches)
+    """TensorFlow's losses and weights are those of the reference, from the same weights and, with
+    dropout, from the masks that a loop with a tape shows."""
+    run = WAYS[way]
+    if rates := {name: rate for name, rate in options.items() if "dropout" in name}:
+        told, seen = with_masks(batches, rates)
+        run = partial(run, seen=seen)
     with float64(), the_layer():
         made = model(make_trainer().weights, batch, time, **options)
-        got = WAYS[way](made, batches, optimizer(), loss())
+        got = run(made, batches, optimizer(), loss())
+    batches = told if rates else batches
+    expected, bound = train(make_trainer, batches), spread(make_trainer, batches)
     for what, value, wanted, far in [
         ("losses", got.losses, expected.losses, bound.losses),
         *((n, got.weights[n], expected.weights[n], bound.weights[n]) for n in expected.weights),

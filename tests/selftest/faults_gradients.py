@@ -43,6 +43,17 @@ class Halved(Wrong):
         return right(inputs, [halved(states[0])])
 
 
+@fault(
+    "the gradient is halved where something is dropped",
+    "gradients_use_the_masks_of_the_run",
+    "dropout_trains_as_the_formulas_do_with_the_masks_that_it_drew",
+)
+class HalvedWhereDropped(SimpleRNN):
+    def call(self, sequences, initial_state=None, mask=None, training=None):
+        outputs = super().call(sequences, initial_state=initial_state, mask=mask, training=training)
+        return halved(outputs) if training and self.dropout else outputs
+
+
 @fault("the gradient is lost in a cast to bfloat16", STEPS, SLOPES)
 class LostInACast(Wrong):
     def bend_cell(self, right, inputs, states):

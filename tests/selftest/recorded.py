@@ -9,8 +9,9 @@ from pathlib import Path
 
 from tests.harness import layer
 from tests.harness.releases import tf
+from tests.selftest.programs import start
 
-ROOT = Path(__file__).parents[2]
+SCRATCH = tempfile.TemporaryDirectory(prefix="simplernn-verify-")  # removed with the process
 FEW = "final_state and eager or lesson or zero-output-without-sequences or accurate and float32"
 LAST, MASKED = (
     "test_the_last_element_of_the_sequence_is_the_final_state",
@@ -53,18 +54,10 @@ OF = {
 @functools.cache
 def record(name: str) -> Path:
     """The record of a run of these few tests, made as tox would have it made."""
-    file = Path(tempfile.mkdtemp(prefix="simplernn-verify-")) / f"{name}.jsonl"
+    file = Path(SCRATCH.name) / f"{name}.jsonl"
     command = [sys.executable, "-m", "pytest", "tests", "-k", FEW, "--hypothesis-profile=faults"]
     command += ["-p", "no:cacheprovider", "--benchmark-disable", f"--report-log={file}"]
     command += ["--layer", OF[name], *(["-n1"] if "worker" in name else [])]
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        env={**os.environ, "TOX_ENV_NAME": name},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=300,
-    )
+    done = start(*command, errors=subprocess.STDOUT, TOX_ENV_NAME=name)
     assert file.exists(), done.stdout
     return file

@@ -1,6 +1,5 @@
 """What cannot be used ends a run at once: with one clear line, exit code 4 and no traceback."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -12,8 +11,8 @@ import pytest
 from tests.harness import Unusable, deviations
 from tests.harness.layer import LayerUnderTest
 from tests.harness.releases import tf
+from tests.selftest.programs import ROOT, start
 
-ROOT = Path(__file__).parents[2]
 USAGE_ERROR = 4
 
 RUNS = """
@@ -29,17 +28,8 @@ for arguments in {runs!r}:
 def runs(*many_arguments, root: Path = ROOT, first_on_path: Path) -> list[list[str]]:
     """What the suite says when it is started with each of these arguments: its lines."""
     program = RUNS.format(runs=list(many_arguments))
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=root,
-        env={**environment, "PYTHONPATH": str(first_on_path)},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=300,
-    )
+    environment = {"cwd": root, "PYTHONPATH": str(first_on_path)}
+    done = start(sys.executable, "-c", program, errors=subprocess.STDOUT, **environment)
     found, lines = [], []
     for line in done.stdout.splitlines():
         if line.strip():

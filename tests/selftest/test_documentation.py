@@ -1,10 +1,7 @@
 """The table of the documentation has every sentence, and every property that quotes one."""
 
-import os
 import re
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -12,6 +9,7 @@ from tests.harness import Unusable, documentation
 from tests.harness.documentation import holes, sentences, table
 from tests.harness.properties import all_properties
 from tests.harness.releases import KERAS
+from tests.selftest.programs import start
 
 KNOWN = documentation.load()
 NAMED = {
@@ -175,15 +173,7 @@ def test_the_table_tells_what_is_checked_on_which_paths_what_is_not_and_the_coun
 
 
 def test_pytest_prints_the_table_and_runs_no_test():
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "--promises"],
-        cwd=Path(__file__).parents[2],
-        env={**os.environ, "COLUMNS": "100"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    done = start(sys.executable, "-m", "pytest", "--promises", COLUMNS="100")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout == table(KNOWN, width=100) + "\n"
     assert max(map(len, done.stdout.splitlines())) <= 100

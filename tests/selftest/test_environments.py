@@ -2,14 +2,13 @@
 
 import re
 from configparser import ConfigParser
-from pathlib import Path
 
 import pytest
 from packaging.version import Version
 
 from tests.harness.releases import KERAS, KERAS_2, OLDEST, TENSORFLOW
+from tests.selftest.programs import ROOT
 
-ROOT = Path(__file__).parents[2]
 TOX = ConfigParser(interpolation=None)
 TOX.read(ROOT / "tox.ini", encoding="utf-8")
 WORKFLOW = (ROOT / ".github" / "workflows" / "verify.yml").read_text(encoding="utf-8")

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import subprocess
 from html.parser import HTMLParser
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from tests.report import page, records, table
 from tests.report.__main__ import BEGIN, END, main
 from tests.report.table import DEVIATION, VERIFIED
+from tests.selftest.programs import start
 from tests.selftest.recorded import LAST, OF, record
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
@@ -146,7 +146,7 @@ def browser(*arguments):
     """
     command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", *arguments]
     for _ in range(5):
-        shown = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        shown = start(*command)
         if shown.returncode >= 0:
             shown.check_returncode()
             return shown.stdout
