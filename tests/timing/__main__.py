@@ -10,7 +10,7 @@ from tests.timing import LONGEST, compare
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0 if it was measured, 2 if it could not be."""
+    """0 if it was measured, 2 if it could not be, and else as pytest."""
     options = _parser().parse_args(arguments)
     try:
         return options.run(options)
