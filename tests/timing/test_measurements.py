@@ -7,6 +7,7 @@ can fail a run.
 """
 
 import contextlib
+import ctypes
 import functools
 from dataclasses import replace
 
@@ -103,8 +104,9 @@ def rate(dtype: str) -> float:
 
 def memory(call) -> float:
     """The most kilobytes that a call needs at once beyond those of before; nan where the system
-    (one that is not Linux) does not tell."""
-    with contextlib.suppress(OSError):
+    (one that is not Linux with the GNU C library) does not tell."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)  # what earlier calls have freed is given back, and counts
         with open("/proc/self/clear_refs", "w") as reset:
             reset.write("5")  # the peak starts from what is resident now
         before = _status("VmRSS")
