@@ -1,14 +1,17 @@
 """Masked steps are ignored, whatever stands in them."""
 
+import warnings
+
 import numpy as np
 from hypothesis import strategies as st
 
+from tests.harness import layer
 from tests.harness.cases import replace
-from tests.harness.compare import assert_exact, assert_same
+from tests.harness.compare import Mismatch, assert_exact, assert_same
 from tests.harness.drawing import ALWAYS_MASKED, EXACT, NEVER_MASKED
 from tests.harness.layer import CLIP
 from tests.harness.paths import EAGER, UNKNOWN, UNROLL, XLA
-from tests.harness.properties import promise
+from tests.harness.properties import documented, promise
 from tests.harness.releases import tf
 from tests.harness.upstream import EMBEDDING, MASKING, MODEL, TWO_LAYERS
 from tests.harness.wrappers import one_on_the_other
@@ -110,3 +113,27 @@ def test_a_mask_is_handed_on_to_the_layer_behind(case, path):
     assert_same("outputs of the second", outputs, expected[0])
     assert_same("state of the first", first, expected[1])
     assert_same("state of the second", second, expected[2])
+
+
+class Unmasked(tf.keras.layers.Layer):
+    """A layer that does not say that it supports masking."""
+
+    def call(self, inputs):
+        return inputs + 1
+
+
+@documented(
+    "Masking",
+    "If any downstream layer does not support masking yet receives such an input mask, an "
+    "exception will be raised.",
+    needs={"return_sequences", "mask"},
+)
+def test_a_layer_behind_that_does_not_support_masking_refuses_the_mask():
+    masked = tf.keras.layers.Masking(9.0)(tf.constant([[[1.0], [9.0]]]))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            Unmasked()(layer.under_test().make(2, return_sequences=True)(masked))
+    except Exception:
+        return
+    raise Mismatch("it takes what it is given, and forgets the mask")

@@ -79,16 +79,21 @@ def deepcopy(made):
     return copy.deepcopy(made)
 
 
-def rnn_of_cell(made):
-    """RNN over a cell made again from the configuration of the layer's own."""
-    rnn = tf.keras.layers.RNN(
-        type(made.cell).from_config(made.cell.get_config()),
+def rnn_like(made, cell):
+    """RNN over a cell, or over a list of them, with the options of the layer."""
+    return tf.keras.layers.RNN(
+        cell,
         return_sequences=True,
         return_state=True,
         go_backwards=made.go_backwards,
         zero_output_for_mask=made.zero_output_for_mask,
         dtype=made.compute_dtype,
     )
+
+
+def rnn_of_cell(made):
+    """RNN over a cell made again from the configuration of the layer's own."""
+    rnn = rnn_like(made, type(made.cell).from_config(made.cell.get_config()))
     rnn.build((None, None, made.get_weights()[0].shape[0]))
     rnn.set_weights(made.get_weights())
     return rnn
@@ -179,7 +184,7 @@ MODELS = (FUNCTIONAL, PREDICT, EXPORTED)
 COPIES = (
     through(from_config, choices=SAVED),
     through(deepcopy, choices=SAVED),
-    through(rnn_of_cell, needs=frozenset({"cell"}), choices=SAVED),
+    through(rnn_of_cell, rnn_like, needs=frozenset({"cell"}), choices=SAVED),
     through(clone_model, model_around, share=0.5, choices=SAVED),
     through(keras_file, through_file, model_around, share=0.3, choices=SAVED),
     through(h5_file, through_file, model_around, share=0.3, choices=SAVED),

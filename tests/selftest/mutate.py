@@ -159,7 +159,7 @@ def verdict(package: Path, mutant: Mutant, options: list[str]) -> str:
     """The first test that fails on the mutant, or "" if none does."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / package.name
-        shutil.copytree(package, copy, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(package, copy)  # with its bytecode, which stays good for all other files
         (copy / mutant.file).write_text(mutant.source, encoding="utf-8")
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *options],
