@@ -58,7 +58,7 @@ def test_a_stateful_layer_refuses_another_batch_size(path, rows):
     "layer(s) of your model.",
     needs={"stateful"},
 )
-def test_a_stateful_layer_keeps_a_state_for_each_row_of_the_batch_of_its_model(way):
+def test_a_stateful_layer_keeps_a_state_for_each_row_of_the_batch(way):
     with the_layer():
         model = FIXED_BATCHES[way](partial(layer.under_test().make, 4, stateful=True), 3, 5, 2)
         model(np.ones((3, 5, 2), np.float32))

@@ -4,6 +4,8 @@ A fault is loaded as a user's layer is: `pytest --layer tests.selftest.faults:Tr
 """
 
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -17,11 +19,16 @@ SimpleRNN = tf.keras.layers.SimpleRNN
 @dataclass(frozen=True)
 class Fault:
     """layer: what `--layer` is given. breaks: the properties that must fail; what rests on them may
-    fail as well."""
+    fail as well. plant: a context in which a fault stands elsewhere than in the layer."""
 
     what: str
     layer: str
     breaks: tuple[str, ...]
+    plant: Callable[[], AbstractContextManager] = nullcontext
+    name: str = ""
+
+    def __str__(self) -> str:
+        return self.name or self.layer.partition(":")[2]
 
 
 FAULTS: list[Fault] = []
