@@ -14,8 +14,8 @@ from tests.harness.arguments import (
     described,
     unusual_options,
 )
-from tests.harness.compare import Mismatch, assert_exact
-from tests.harness.copies import COPIES, MODELS, through_json
+from tests.harness.compare import Mismatch, assert_exact, assert_final_state, assert_steps
+from tests.harness.copies import COPIES, MODELS, OF_LITE, through_json
 from tests.harness.drawing import EXACT
 from tests.harness.paths import EAGER, the_layer
 from tests.harness.properties import documented, promise
@@ -32,6 +32,18 @@ from tests.harness.releases import tf
 )
 def test_a_model_of_the_layer_gives_what_the_layer_gives(case, path):
     assert_exact(path.run(case), case)
+
+
+@promise(
+    "TFLiteConverter",
+    "Converts a TensorFlow model into TensorFlow Lite model.",
+    on=OF_LITE,
+    case_cost=9,
+)
+def test_a_converted_layer_gives_what_the_layer_gives(case, path):
+    run = path.run(case)
+    assert_steps(run, case)
+    assert_final_state(run, case)
 
 
 @promise(
@@ -66,7 +78,7 @@ def test_an_argument_is_kept(argument, way):
 
 
 @pytest.mark.parametrize("argument", OF_CELL)
-@documented("SimpleRNNCell", "get_config: ... containing the configuration", needs={"cell"})
+@documented("Layer", "get_config: ... containing the configuration of a layer", needs={"cell"})
 def test_an_argument_of_a_cell_is_kept(argument):
     for value in UNUSUAL[argument]:
         with the_layer():
@@ -77,7 +89,7 @@ def test_an_argument_of_a_cell_is_kept(argument):
 
 
 @pytest.mark.parametrize("argument", OF_RNN)
-@documented("RNN", "get_config: ... containing the configuration of a layer", needs={"cell"})
+@documented("Layer", "get_config: ... containing the configuration of a layer", needs={"cell"})
 def test_an_argument_of_an_rnn_of_a_cell_is_kept(argument):
     with the_layer():
         rnn = tf.keras.layers.RNN(layer.under_test().make(4).cell, **{argument: True})

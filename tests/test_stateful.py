@@ -24,7 +24,7 @@ NEEDS = {"stateful", "return_sequences", "return_state"}
 X = integers(9, 4, 3, 2).astype(np.float32)
 
 
-@pytest.mark.parametrize("dtype", FORMATS)
+@pytest.mark.parametrize("dtype", [*FORMATS, "mixed_bfloat16"])
 @pytest.mark.parametrize("path", [EAGER, UNROLL, UNKNOWN], ids=str)
 @documented("SimpleRNN", STATEFUL, needs=NEEDS)
 def test_a_stateful_layer_goes_on_from_its_last_state(path, dtype):

@@ -328,7 +328,7 @@ def test_a_cell_takes_one_step(case, path, bare):
 def test_the_initial_state_of_a_cell_is_zero(given):
     with the_layer():
         cell = layer.under_test().build(4, 2).cell
-        state = tf.nest.flatten(cell.get_initial_state(**INITIAL_STATES[given]))[0]
+        state = tf.nest.flatten(INITIAL_STATES[given](cell))[0]
     assert_same("state", state, np.zeros((3, 4)))
 
 

@@ -3,8 +3,10 @@
 The source of each is printed as part of the script of a failure.
 """
 
+from dataclasses import replace
+
 from tests.harness.paths import through
-from tests.harness.releases import export, tf
+from tests.harness.releases import export, tf, variable
 
 SAVED = {"activation": ("relu", "linear", "tanh", None), "batch": (1, 2, 3, 5, 8)}
 """What has a name: a function that is given as activation is not saved."""
@@ -56,6 +58,34 @@ def exported(made):
     def call(x):
         with tempfile.TemporaryDirectory() as folder:
             return export(model_of(made, x), folder)(x)
+
+    return call
+
+
+def tflite(made, itself=False):
+    """What the interpreter of TensorFlow Lite computes from the converted layer, of fixed shape.
+
+    itself: whether the converter gets the layer to keep track of its variables, or a module.
+    """
+    import tensorflow as tf
+
+    def run(x, initial_state=None, mask=None):
+        outputs, state = made(
+            x, initial_state=None if initial_state is None else [initial_state], mask=mask
+        )
+        return {"outputs": outputs, "state": state}
+
+    def call(x, initial_state=None, **more):
+        given = {"x": x, **more} | ({"initial_state": initial_state[0]} if initial_state else {})
+        specs = {name: tf.TensorSpec(v.shape, v.dtype, name=name) for name, v in given.items()}
+        function = tf.function(run).get_concrete_function(**specs)
+        module = tf.Module()
+        module.kept = [variable(weight) for weight in made.weights]
+        tracked = made if itself else module
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([function], tracked)
+        runner = tf.lite.Interpreter(model_content=converter.convert()).get_signature_runner()
+        results = runner(**{name: value.numpy() for name, value in given.items()})
+        return results["outputs"], results["state"]
 
     return call
 
@@ -181,6 +211,25 @@ EXPORTED = through(
 )
 MODELS = (FUNCTIONAL, PREDICT, EXPORTED)
 
+TFLITE = through(
+    tflite,
+    variable,
+    needs=frozenset({"tf.lite"}),
+    choices={**BATCHES, "dtype": ("float32",), "large": (None, "units", "batch", "features")},
+)
+OF_LITE = (
+    TFLITE,
+    replace(TFLITE, name="tflite-unroll", options=(("unroll", True),)),
+    replace(
+        TFLITE,
+        name="tflite-itself",
+        call=lambda made: tflite(made, itself=True),
+        expression="tflite(layer, itself=True)(x, **more)",
+        parts=(variable, tflite),
+    ),
+)
+"""The paths of TensorFlow Lite, whose operations know no other dtype."""
+
 COPIES = (
     through(from_config, choices=SAVED),
     through(deepcopy, choices=SAVED),
@@ -191,4 +240,4 @@ COPIES = (
     through(weights_file, model_around, share=0.3, choices=SAVED),
 )
 
-EVERY = (*MODELS, *COPIES)
+EVERY = (*MODELS, *OF_LITE, *COPIES)

@@ -29,8 +29,11 @@ def integers(seed: int, *shape: int) -> np.ndarray:
 
 
 def machine(path: Path, dtype: str) -> type[RuleBasedStateMachine]:
-    """The state machine of a stateful layer of that dtype on that path."""
-    choices = {**CHOICES, "dtype": (dtype,)}
+    """The state machine of a stateful layer of that dtype, or mixed policy, on that path."""
+    computed = dtype.removeprefix("mixed_")
+    if computed != dtype:
+        path = path.with_options(dtype=dtype)
+    choices = {**CHOICES, "dtype": (computed,)}
     # A trace knows the number of features; what it refuses is TensorFlow's business.
     wrong = ("another batch",) if path.traced else ("another batch", "other features")
 
