@@ -100,8 +100,9 @@ class Property:
                 target(ledger.largest, label="error/bound")
 
         strategy = drawing.cases(choices, lacks, self.integers, plans if path.traced else None)
+        strategy = strategy.filter(lambda case: not excused(case.summary()))
         drawn_case.__name__ = drawn_case.__qualname__ = self.name
-        test = given(case=strategy.filter(lambda case: not excused(case.summary())), **self.also)(drawn_case)
+        test = given(case=strategy, **self.also)(drawn_case)
         corners = {}
         if not self.also and self.case_cost == 1:
             corners = drawing.corners(self.integers)
