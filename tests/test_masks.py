@@ -10,7 +10,7 @@ from tests.harness.cases import replace
 from tests.harness.compare import Mismatch, assert_exact, assert_same
 from tests.harness.drawing import ALWAYS_MASKED, EXACT, NEVER_MASKED
 from tests.harness.layer import CLIP
-from tests.harness.paths import EAGER, UNKNOWN, UNROLL, XLA
+from tests.harness.paths import EAGER, FUNCTION, UNKNOWN, UNROLL, XLA
 from tests.harness.properties import documented, promise
 from tests.harness.releases import tf
 from tests.harness.upstream import EMBEDDING, MASKING, MODEL, TWO_LAYERS
@@ -42,6 +42,10 @@ def test_what_stands_in_a_masked_step_changes_nothing(case, path, value):
     choices={**NEVER_MASKED, **EXACT},
     integers=True,
     on=(EAGER, UNROLL, UNKNOWN),
+    nightly=(
+        FUNCTION,
+        XLA,
+    ),
     needs={"mask"},
 )
 def test_a_mask_of_true_entries_masks_nothing(case, path):
@@ -57,6 +61,7 @@ def test_a_mask_of_true_entries_masks_nothing(case, path):
     "this field is only used when `return_sequences` is `True` and `mask` is provided.",
     choices={**ALWAYS_MASKED, "zero_output_for_mask": (True,)},
     on=(EAGER, UNROLL, UNKNOWN, XLA),
+    nightly=(FUNCTION,),
     needs={"mask", "zero_output_for_mask"},
 )
 def test_without_sequences_zero_output_for_mask_is_not_used(case, path):
@@ -72,6 +77,11 @@ def test_without_sequences_zero_output_for_mask_is_not_used(case, path):
     choices={**ALWAYS_MASKED, **EXACT},
     integers=True,
     on=(EAGER, UNROLL),
+    nightly=(
+        FUNCTION,
+        UNKNOWN,
+        XLA,
+    ),
     needs={"mask"},
     form=st.sampled_from(("int32", "uint8", "float32", "int64", "of one number a step")),
 )

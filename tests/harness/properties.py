@@ -130,7 +130,7 @@ class Property:
         )
 
 
-NIGHTLY = 200  # more examples than this: search for the largest error/bound as well
+NIGHTLY = 200  # more examples than this: all paths, and a search for the largest error/bound
 
 
 def promise(
@@ -140,6 +140,7 @@ def promise(
     choices: Mapping[str, tuple] | None = None,
     integers: bool = False,
     on: Collection[paths.Path] = paths.EVERY,
+    nightly: Collection[paths.Path] = (),
     needs: Collection[str] = (),
     covers: Collection[str] = (),
     thorough: bool = False,
@@ -152,12 +153,13 @@ def promise(
     """Make a property of a function of (case, path, ...).
 
     source: what is documented, such as "SimpleRNN". sentence: its documentation's words. choices,
-    integers: as in `drawing.cases`. on: the paths where it has a meaning. needs: features of the
-    layer without which it is not applicable. covers: choices that are all tried, in all
-    combinations, on the paths that do not trace. thorough: whether dear paths, too, get all of the
-    profile's examples. prepare: what a drawn case is made into. script: the program that shows a
-    failure. trace_cost, case_cost: what a trace or a case costs, in plain ones; so many times fewer
-    are made. also: strategies of further arguments.
+    integers: as in `drawing.cases`. on: the paths where it is worth its price; nightly: those where
+    it has a meaning as well, in long runs. needs: features of the layer without which it is not
+    applicable. covers: choices that are all tried, in all combinations, on the paths that do not
+    trace. thorough: whether dear paths, too, get all of the profile's examples. prepare: what a
+    drawn case is made into. script: the program that shows a failure. trace_cost, case_cost: what a
+    trace or a case costs, in plain ones; so many times fewer are made. also: strategies of further
+    arguments.
     """
 
     def decorate(body):
@@ -182,7 +184,9 @@ def promise(
         )
         PROPERTIES[prop.name] = prop
 
-        @pytest.mark.parametrize("path", [p for p in on if not p.lacks & prop.needs], ids=str)
+        here = (*on, *(nightly if settings().max_examples > NIGHTLY else ()))
+
+        @pytest.mark.parametrize("path", [p for p in here if not p.lacks & prop.needs], ids=str)
         def test(path, record_property):
             begin(record_property, prop, prop.missing(path))
             prop.check(path, record_property)

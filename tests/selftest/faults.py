@@ -663,6 +663,13 @@ class UpTo32Steps(WrongResult):
         return outputs * right[:, None], state
 
 
+@fault("right only up to 256 steps", "a_long_sequence_is_processed_to_its_end")
+class UpTo256Steps(WrongResult):
+    def bend_result(self, outputs, state, inputs, mask):
+        right = tf.cast(tf.range(tf.shape(outputs)[1]) < 256, outputs.dtype)
+        return outputs * right[:, None], state
+
+
 @fault("each row gets the outputs of the first", "integers_give_the_recurrence_exactly")
 class FirstRowOnly(WrongResult):
     def bend_result(self, outputs, state, inputs, mask):
