@@ -66,6 +66,7 @@ def test_cells_are_stacked_on_top_of_each_other(case, path):
     choices=EXACT,
     integers=True,
     on=(*cells.EVERY, *cells.OF_KERAS_2),
+    case_cost=3,
 )
 def test_a_cell_of_ones_own_is_run_as_the_layers_is(case, path):
     assert_exact(path.run(case), case)

@@ -137,7 +137,7 @@ def cell_with_constants(made):
 
 
 def _path(call, *parts):
-    return through(call, rnn_like, *parts, needs=frozenset({"cell"}), choices=BATCHES, share=0.3)
+    return through(call, rnn_like, *parts, needs=frozenset({"cell"}), choices=BATCHES)
 
 
 EVERY = (
