@@ -12,16 +12,20 @@ PROFILES = {
     "nightly": {"max_examples": 400},
     # For the suite's own tests of what faults it finds: as dev, reproducible, nothing stored.
     "faults": {"max_examples": 12, "derandomize": True, "database": None},
+    # For tests.selftest.mutate: as dev, but whatever fails, nobody looks at how small it gets.
+    "mutants": {"phases": {Phase.explicit, Phase.generate}, "max_examples": 18, "database": None},
 }
 
 for _name, _values in PROFILES.items():
     settings.register_profile(
         _name,
-        deadline=None,
-        phases=set(Phase) - {Phase.explain},
-        suppress_health_check=list(HealthCheck),
-        report_multiple_bugs=False,
-        **_values,
+        **{
+            "deadline": None,
+            "phases": set(Phase) - {Phase.explain},
+            "suppress_health_check": list(HealthCheck),
+            "report_multiple_bugs": False,
+            **_values,
+        },
     )
 
 

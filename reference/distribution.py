@@ -101,6 +101,15 @@ def clopper_pearson(successes: int, trials: int, alpha: float) -> tuple[float, f
     return float(low), float(high) if successes < trials else 1.0
 
 
+def median_interval(sample: Array, alpha: float = 0.05) -> tuple[float, float]:
+    """The narrowest two order statistics of equal rank from either end that have the median between
+    them with probability 1 - alpha or more, whatever the law: the inversion of the sign test. The
+    whole range, where the sample is too small for that."""
+    ordered = np.sort(sample, axis=None)
+    k = max(int(stats.binom.ppf(alpha / 2, len(ordered), 0.5)), 1)  # P(Bin(n, 1/2) < k) <= alpha/2
+    return float(ordered[k - 1]), float(ordered[-k])
+
+
 def hoeffding(sample: Array, mean: float, low: float, high: float) -> float:
     """P(|mean of n numbers in [low, high] - mean| >= d) <= 2 exp(-2 n d^2 / (high - low)^2)
     (Hoeffding, Journal of the American Statistical Association 58, 1963)."""

@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 
 from tests.harness import layer
-from tests.harness.arguments import REFUSED, argument_of, described
+from tests.harness.arguments import OF_CELL, OF_RNN, PARTS, REFUSED, argument_of, described
 from tests.harness.compare import Mismatch, assert_same
 from tests.harness.paths import the_layer
 from tests.harness.properties import documented
 from tests.harness.releases import tf, train_once
 
 INPUTS = np.random.RandomState(0).randn(1, 5, 3).astype(np.float32)
-PARTS = ("kernel", "recurrent", "bias")
 
 
 class Total(tf.keras.regularizers.Regularizer):
@@ -39,15 +38,31 @@ def made_with(**options):
     return made
 
 
+def assert_default(make, first, argument):
+    """That argument has its documented default in what `make` makes of its first argument."""
+    parameters, default = inspect.signature(make).parameters, layer.OPTIONS[argument]
+    if argument in parameters and parameters[argument].default != default:
+        raise Mismatch(f"{argument}: expected {default!r}, got {parameters[argument].default!r}")
+    if (got := argument_of(make(first), argument)) != described(argument, default):
+        raise Mismatch(f"{argument}: without it there is {got!r}")
+
+
 @pytest.mark.parametrize("argument", sorted(set(layer.OPTIONS) - {"name", "dtype"}))
 @documented("SimpleRNN", "Default: ... (each argument names its own)")
 def test_documented_defaults_are_the_defaults(argument):
-    parameters = inspect.signature(layer.under_test().make).parameters
-    default = layer.OPTIONS[argument]
-    if argument in parameters and parameters[argument].default != default:
-        raise Mismatch(f"{argument}: expected {default!r}, got {parameters[argument].default!r}")
-    if argument_of(layer.under_test().make(4), argument) != described(argument, default):
-        raise Mismatch(f"{argument}: a layer without it has {argument_of(made_with(), argument)!r}")
+    assert_default(layer.under_test().make, 4, argument)
+
+
+@pytest.mark.parametrize("argument", OF_CELL)
+@documented("SimpleRNNCell", "Default: ... (each argument names its own)", needs={"cell"})
+def test_documented_defaults_are_those_of_a_cell_made_by_itself(argument):
+    assert_default(type(layer.under_test().make(4).cell), 4, argument)
+
+
+@pytest.mark.parametrize("argument", OF_RNN)
+@documented("RNN", "Boolean (default `False`)", needs={"cell"})
+def test_documented_defaults_are_those_of_an_rnn_of_a_cell(argument):
+    assert_default(tf.keras.layers.RNN, layer.under_test().make(4).cell, argument)
 
 
 @pytest.mark.parametrize("given", REGULARIZERS)

@@ -116,6 +116,7 @@ def test_rows_and_units_are_dropped_independently(evidence, path):
 def test_inputs_and_states_are_dropped_independently(evidence, path):
     kept = probes.masks(path, **EQUAL).kept()
     evidence.independent("inputs and states kept", kept.input, kept.recurrent, P)
+    evidence.independent("as many inputs as states", *probes.kept_of_equal_sizes(), 0.5)
 
 
 @law("SimpleRNN", TRAINING, on=(EAGER, UNKNOWN, UNROLL), needs=BOTH)

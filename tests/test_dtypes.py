@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from tests.harness.cases import replace
 from tests.harness.compare import Mismatch, assert_exact, assert_same
 from tests.harness.drawing import EXACT
-from tests.harness.paths import EAGER, UNKNOWN, UNROLL, XLA
+from tests.harness.paths import EAGER, FUNCTION, UNKNOWN, UNROLL, XLA
 from tests.harness.properties import promise
 from tests.harness.releases import INPUT_DTYPES, tf
 
@@ -20,6 +20,7 @@ HALF = {"dtype": ("float16", "bfloat16")}
     choices={**EXACT, **HALF},
     integers=True,
     on=(EAGER, UNROLL, UNKNOWN, XLA),
+    nightly=(FUNCTION,),
     needs={"dtype"},
 )
 def test_a_mixed_policy_computes_in_half_and_keeps_its_weights_in_float32(case, path):

@@ -18,7 +18,7 @@ from tests.harness.gradients import (
     run,
     script,
 )
-from tests.harness.paths import CELL, EAGER, UNKNOWN, UNROLL, XLA
+from tests.harness.paths import CELL, EAGER, FUNCTION, UNKNOWN, UNROLL, XLA
 from tests.harness.properties import promise
 from tests.harness.releases import documented_activations
 
@@ -41,6 +41,10 @@ SMALL = {
     choices=EXACT,
     integers=True,
     on=(EAGER, UNKNOWN, UNROLL, CELL),
+    nightly=(
+        FUNCTION,
+        XLA,
+    ),
     prepare=kept_exact,
     script=script,
     trace_cost=3,

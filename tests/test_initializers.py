@@ -1,10 +1,15 @@
 """The laws of the initial weights."""
 
 import numpy as np
+import pytest
 
 from reference.initializers import INITIALIZERS, glorot_limit
 from tests.harness import slots
+from tests.harness.arguments import described
+from tests.harness.compare import Mismatch
 from tests.harness.laws import law
+from tests.harness.properties import documented
+from tests.harness.releases import tf
 from tests.harness.slots import AS_OBJECTS, BY_NAME
 
 GLOROT = (
@@ -114,3 +119,17 @@ def test_the_three_weights_are_drawn_independently(evidence, path):
     evidence.independent("signs of the two kernels", kernel > 0, recurrent > 0)
     evidence.independent("signs of bias and kernel", bias > 0, kernel[0] > 0)
     evidence.independent("signs of bias and recurrent kernel", bias > 0, recurrent[0] > 0)
+
+
+SHORTCUTS = {"glorot_uniform": "GlorotUniform", "orthogonal": "Orthogonal", "zeros": "Zeros"}
+
+
+@pytest.mark.parametrize("shortcut", SHORTCUTS)
+@documented(
+    "GlorotUniform",
+    "Also available via the shortcut function `tf.keras.initializers.glorot_uniform`.",
+)
+def test_the_shortcut_of_an_initializer_is_that_initializer(shortcut):
+    one, other = (getattr(tf.keras.initializers, n) for n in (shortcut, SHORTCUTS[shortcut]))
+    if described("initializer", one()) != described("initializer", other()):
+        raise Mismatch(f"{shortcut} gives {described('initializer', one())}")

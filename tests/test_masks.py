@@ -1,14 +1,17 @@
 """Masked steps are ignored, whatever stands in them."""
 
+import warnings
+
 import numpy as np
 from hypothesis import strategies as st
 
+from tests.harness import layer
 from tests.harness.cases import replace
-from tests.harness.compare import assert_exact, assert_same
+from tests.harness.compare import Mismatch, assert_exact, assert_same
 from tests.harness.drawing import ALWAYS_MASKED, EXACT, NEVER_MASKED
 from tests.harness.layer import CLIP
-from tests.harness.paths import EAGER, UNKNOWN, UNROLL, XLA
-from tests.harness.properties import promise
+from tests.harness.paths import EAGER, FUNCTION, UNKNOWN, UNROLL, XLA
+from tests.harness.properties import documented, promise
 from tests.harness.releases import tf
 from tests.harness.upstream import EMBEDDING, MASKING, MODEL, TWO_LAYERS
 from tests.harness.wrappers import one_on_the_other
@@ -39,6 +42,10 @@ def test_what_stands_in_a_masked_step_changes_nothing(case, path, value):
     choices={**NEVER_MASKED, **EXACT},
     integers=True,
     on=(EAGER, UNROLL, UNKNOWN),
+    nightly=(
+        FUNCTION,
+        XLA,
+    ),
     needs={"mask"},
 )
 def test_a_mask_of_true_entries_masks_nothing(case, path):
@@ -54,6 +61,7 @@ def test_a_mask_of_true_entries_masks_nothing(case, path):
     "this field is only used when `return_sequences` is `True` and `mask` is provided.",
     choices={**ALWAYS_MASKED, "zero_output_for_mask": (True,)},
     on=(EAGER, UNROLL, UNKNOWN, XLA),
+    nightly=(FUNCTION,),
     needs={"mask", "zero_output_for_mask"},
 )
 def test_without_sequences_zero_output_for_mask_is_not_used(case, path):
@@ -69,6 +77,11 @@ def test_without_sequences_zero_output_for_mask_is_not_used(case, path):
     choices={**ALWAYS_MASKED, **EXACT},
     integers=True,
     on=(EAGER, UNROLL),
+    nightly=(
+        FUNCTION,
+        UNKNOWN,
+        XLA,
+    ),
     needs={"mask"},
     form=st.sampled_from(("int32", "uint8", "float32", "int64", "of one number a step")),
 )
@@ -110,3 +123,27 @@ def test_a_mask_is_handed_on_to_the_layer_behind(case, path):
     assert_same("outputs of the second", outputs, expected[0])
     assert_same("state of the first", first, expected[1])
     assert_same("state of the second", second, expected[2])
+
+
+class Unmasked(tf.keras.layers.Layer):
+    """A layer that does not say that it supports masking."""
+
+    def call(self, inputs):
+        return inputs + 1
+
+
+@documented(
+    "Masking",
+    "If any downstream layer does not support masking yet receives such an input mask, an "
+    "exception will be raised.",
+    needs={"return_sequences", "mask"},
+)
+def test_a_layer_behind_that_does_not_support_masking_refuses_the_mask():
+    masked = tf.keras.layers.Masking(9.0)(tf.constant([[[1.0], [9.0]]]))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            Unmasked()(layer.under_test().make(2, return_sequences=True)(masked))
+    except Exception:
+        return
+    raise Mismatch("it takes what it is given, and forgets the mask")

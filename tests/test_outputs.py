@@ -2,7 +2,8 @@
 
 from tests.harness.compare import assert_exact, assert_steps
 from tests.harness.drawing import EXACT
-from tests.harness.paths import EVERY, OF_KERAS_2
+from tests.harness.layer import CLIP
+from tests.harness.paths import EVERY, OF_KERAS_2, UNKNOWN, XLA
 from tests.harness.properties import promise
 
 RECURRENT = "Fully-connected RNN where the output is to be fed back as the new input."
@@ -18,3 +19,15 @@ def test_integers_give_the_recurrence_exactly(case, path):
 @promise("SimpleRNN", RECURRENT, thorough=True)
 def test_each_step_is_within_rounding_of_the_recurrence(case, path):
     assert_steps(path.run(case), case)
+
+
+@promise(
+    "SimpleRNN",
+    RECURRENT,
+    choices={"time": (300, 1000), "large": (None,), "activation": (CLIP,), "dtype": ("float32",)},
+    integers=True,
+    on=(UNKNOWN, XLA),
+    case_cost=4,
+)
+def test_a_long_sequence_is_processed_to_its_end(case, path):
+    assert_exact(path.run(case), case)

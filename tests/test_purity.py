@@ -4,10 +4,12 @@ import gc
 import threading
 
 import numpy as np
+import pytest
 from hypothesis import strategies as st
 
 from tests.harness import layer
 from tests.harness.compare import Mismatch, assert_same
+from tests.harness.copies import PREDICT
 from tests.harness.paths import EAGER, UNKNOWN, UNROLL, the_layer
 from tests.harness.properties import documented, promise
 from tests.harness.releases import tf
@@ -60,19 +62,25 @@ def test_calls_from_many_threads_give_what_one_thread_gives():
     assert_same("outputs", np.stack(got), np.stack(alone))
 
 
-@documented("SimpleRNN", "output = simple_rnn(inputs)")
-def test_calls_leave_nothing_behind():
-    made = layer.under_test().build(4, 2)
+@pytest.mark.parametrize("path", [EAGER, UNROLL, UNKNOWN, PREDICT], ids=str)
+@documented("SimpleRNN", "output = simple_rnn(inputs)", needs={"return_sequences", "return_state"})
+def test_calls_leave_nothing_behind(path):
+    options = {"return_sequences": True, "return_state": True, **dict(path.options)}
+    call = path.call(layer.under_test().build(4, 2, **options))
     x = tf.ones((2, 3, 2))
 
     def tensors_after(calls):
         for _ in range(calls):
             with the_layer():
-                made(x)
+                call(x)
         gc.collect()
         return sum(isinstance(thing, tf.Tensor) for thing in gc.get_objects())
 
-    tensors_after(3)
-    before = tensors_after(5)
-    if (after := tensors_after(20)) > before:
+    call(x)
+    gc.freeze()  # what was there before is not looked at
+    try:
+        before, after = tensors_after(5), tensors_after(20)
+    finally:
+        gc.unfreeze()
+    if after > before:
         raise Mismatch(f"20 calls leave {after - before} tensors behind")

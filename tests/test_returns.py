@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 
 from tests.harness.compare import Mismatch, assert_same
-from tests.harness.paths import EAGER, UNKNOWN, UNROLL, XLA, the_layer
+from tests.harness.paths import EAGER, FUNCTION, UNKNOWN, UNROLL, XLA, the_layer
 from tests.harness.properties import promise
 from tests.harness.releases import tf
 
@@ -16,6 +16,7 @@ FLAGS = st.booleans()
     "full sequence. return_state: Boolean. Whether to return the last state in addition to the "
     "output.",
     on=(EAGER, UNROLL, UNKNOWN, XLA),
+    nightly=(FUNCTION,),
     choices={"zero_output_for_mask": (False,)},
     sequences=FLAGS,
     state=FLAGS,

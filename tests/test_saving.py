@@ -7,9 +7,22 @@ import pytest
 from hypothesis import strategies as st
 
 from tests.harness import deviations, layer
-from tests.harness.arguments import UNUSUAL, argument_of, described, unusual_options
-from tests.harness.compare import Mismatch, assert_exact, assert_same
-from tests.harness.copies import COPIES, MODELS, through_json
+from tests.harness.arguments import (
+    OF_CELL,
+    OF_RNN,
+    UNUSUAL,
+    argument_of,
+    described,
+    unusual_options,
+)
+from tests.harness.compare import (
+    Mismatch,
+    assert_exact,
+    assert_final_state,
+    assert_same,
+    assert_steps,
+)
+from tests.harness.copies import COPIES, MODELS, OF_LITE, through_json
 from tests.harness.drawing import EXACT
 from tests.harness.paths import EAGER, the_layer
 from tests.harness.properties import documented, promise
@@ -26,6 +39,18 @@ from tests.harness.releases import tf
 )
 def test_a_model_of_the_layer_gives_what_the_layer_gives(case, path):
     assert_exact(path.run(case), case)
+
+
+@promise(
+    "TFLiteConverter",
+    "Converts a TensorFlow model into TensorFlow Lite model.",
+    on=OF_LITE,
+    case_cost=9,
+)
+def test_a_converted_layer_gives_what_the_layer_gives(case, path):
+    run = path.run(case)
+    assert_steps(run, case)
+    assert_final_state(run, case)
 
 
 @promise(
@@ -82,6 +107,27 @@ def test_the_identity_keeps_its_gain(path):
         made = WAYS[path](layer.under_test().make(4, recurrent_initializer=initializer))
         made.build((None, None, 3))
     assert_same("recurrent kernel", made.get_weights()[1], np.eye(4) / 2)
+
+
+@pytest.mark.parametrize("argument", OF_CELL)
+@documented("Layer", "get_config: ... containing the configuration of a layer", needs={"cell"})
+def test_an_argument_of_a_cell_is_kept(argument):
+    for value in UNUSUAL[argument]:
+        with the_layer():
+            cell = type(layer.under_test().make(4).cell)(4, **{argument: value})
+            kept = argument_of(type(cell).from_config(cell.get_config()), argument)
+        if kept != described(argument, value):
+            raise Mismatch(f"{argument}={value!r}: the copy of a cell has {kept!r}")
+
+
+@pytest.mark.parametrize("argument", OF_RNN)
+@documented("Layer", "get_config: ... containing the configuration of a layer", needs={"cell"})
+def test_an_argument_of_an_rnn_of_a_cell_is_kept(argument):
+    with the_layer():
+        rnn = tf.keras.layers.RNN(layer.under_test().make(4).cell, **{argument: True})
+        kept = getattr(type(rnn).from_config(rnn.get_config()), argument)
+    if kept is not True:
+        raise Mismatch(f"{argument}=True: the copy of an RNN has {kept!r}")
 
 
 @promise(

@@ -1,5 +1,7 @@
 """`stateful`: the last state of a batch is the initial state of the next."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import settings
@@ -11,7 +13,7 @@ from tests.harness.compare import Mismatch, assert_same
 from tests.harness.layer import CLIP
 from tests.harness.paths import EAGER, UNKNOWN, UNROLL, XLA, the_layer
 from tests.harness.properties import documented
-from tests.harness.releases import batch_input, reset_state, tf
+from tests.harness.releases import FIXED_BATCHES, batch_input, reset_state, tf
 from tests.harness.stateful import integers, machine
 
 STATEFUL = (
@@ -22,7 +24,7 @@ NEEDS = {"stateful", "return_sequences", "return_state"}
 X = integers(9, 4, 3, 2).astype(np.float32)
 
 
-@pytest.mark.parametrize("dtype", FORMATS)
+@pytest.mark.parametrize("dtype", [*FORMATS, "mixed_bfloat16"])
 @pytest.mark.parametrize("path", [EAGER, UNROLL, UNKNOWN], ids=str)
 @documented("SimpleRNN", STATEFUL, needs=NEEDS)
 def test_a_stateful_layer_goes_on_from_its_last_state(path, dtype):
@@ -47,6 +49,22 @@ def test_a_stateful_layer_refuses_another_batch_size(path, rows):
     except Mismatch:
         return
     raise Mismatch(f"{rows} rows are accepted by a layer whose state has 3")
+
+
+@pytest.mark.parametrize("way", FIXED_BATCHES)
+@documented(
+    "RNN",
+    "Specify a fixed batch size for your model, by passing `batch_size=...` to the `Input` "
+    "layer(s) of your model.",
+    needs={"stateful"},
+)
+def test_a_stateful_layer_keeps_a_state_for_each_row_of_the_batch(way):
+    with the_layer():
+        model = FIXED_BATCHES[way](partial(layer.under_test().make, 4, stateful=True), 3, 5, 2)
+        model(np.ones((3, 5, 2), np.float32))
+        kept = np.asarray(model.layers[-1].states[0])
+    if kept.shape != (3, 4) or not kept.any():
+        raise Mismatch(f"expected a state for each of 3 rows of 4 units, got {kept}")
 
 
 @documented("SimpleRNN", STATEFUL, needs={"stateful"})

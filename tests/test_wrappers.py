@@ -4,13 +4,26 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from tests.harness import layer
-from tests.harness.compare import Mismatch, assert_same
+from tests.harness import cells, layer
+from tests.harness.compare import Mismatch, assert_exact, assert_same
+from tests.harness.copies import rnn_like
 from tests.harness.layer import CLIP
 from tests.harness.paths import CELL, arguments_of, the_layer
 from tests.harness.properties import documented, promise
-from tests.harness.releases import initial_state_of, tf
-from tests.harness.wrappers import BIDIRECTIONAL, STACKED, both_directions, one_on_the_other
+from tests.harness.releases import INITIAL_STATES, reset_state, shapes_of, tf
+from tests.harness.stateful import integers
+from tests.harness.wrappers import (
+    BIDIRECTIONAL,
+    MERGES,
+    ON_EACH_OTHER,
+    both_by_hand,
+    both_directions,
+    both_ways,
+    gradients_through,
+    one_on_the_other,
+    stacked_by_hand,
+    two_cells,
+)
 
 EXACT = {"activation": (CLIP,)}
 
@@ -37,10 +50,26 @@ def test_bidirectional_runs_both_ways_and_merges(case, path, sequences):
     "each other in the RNN, resulting in an efficient stacked RNN.",
     choices=EXACT,
     integers=True,
-    on=(STACKED,),
+    on=ON_EACH_OTHER,
 )
 def test_cells_are_stacked_on_top_of_each_other(case, path):
     assert_same_parts(path.results(case, path.built(case)), one_on_the_other(case))
+
+
+@promise(
+    "RNN",
+    "A RNN cell is a class that has: A `call(input_at_t, states_at_t)` method, returning "
+    "`(output_at_t, states_at_t_plus_1)`. A `state_size` attribute. This can be a single integer "
+    "... This can also be a list/tuple of integers (one size per state). ... If "
+    "[`get_initial_state`] is not implemented by the cell, the RNN layer will create a zero filled "
+    "tensor with shape `(batch_size, cell.state_size)`.",
+    choices=EXACT,
+    integers=True,
+    on=(*cells.EVERY, *cells.OF_KERAS_2),
+    case_cost=3,
+)
+def test_a_cell_of_ones_own_is_run_as_the_layers_is(case, path):
+    assert_exact(path.run(case), case)
 
 
 def assert_same_parts(got, expected):
@@ -87,6 +116,127 @@ def test_stacked_cells_return_a_tensor_for_each_state():
         raise Mismatch(f"shapes: expected (1, 3), (1, 4), (1, 3), got {shapes}")
 
 
+SEQUENCE = tf.constant(integers(9, 2, 3, 2), tf.float32)
+BOTH = {"go_backwards", "return_sequences"}
+
+
+def of_integers(batch=None, **options):
+    """The layer for SEQUENCE, with sequences, and integers that stay exact in both passes."""
+    options = {"activation": "linear", "return_sequences": True, **options}
+    made = layer.under_test().build(3, 2, batch, **options)
+    layer.set_weights(made, *(integers(i, *w.shape) for i, w in enumerate(made.get_weights())))
+    return made
+
+
+@pytest.mark.parametrize("mode", MERGES)
+@documented(
+    "Bidirectional",
+    "merge_mode: Mode by which outputs of the forward and backward RNNs will be combined.",
+    needs=BOTH,
+)
+def test_gradients_flow_through_both_directions(mode):
+    with the_layer():
+        both = both_ways(of_integers(), mode)
+        got = gradients_through(both, [both], SEQUENCE)
+        expected = gradients_through(*both_by_hand(of_integers(), mode), SEQUENCE)
+    assert_same_parts(got, expected)
+
+
+@pytest.mark.parametrize("dropping", [0, 1])
+@documented(
+    "RNN",
+    "training: ... This argument is passed to the cell when calling it.",
+    needs={"cell", "dropout", "training"},
+)
+def test_each_of_the_stacked_cells_drops_in_training_and_only_then(dropping):
+    make = type(layer.under_test().make(1).cell)
+    with the_layer():
+        rnn = tf.keras.layers.RNN([make(64, dropout=0.5 * (i == dropping)) for i in range(2)])
+        x = tf.ones((8, 2, 64))
+        plain, inferred, trained = rnn(x), rnn(x, training=False), rnn(x, training=True)
+    assert_same("in inference", inferred, plain)
+    if trained.shape != plain.shape or np.any(np.all(trained == plain, axis=1)):
+        raise Mismatch(f"cell {dropping} drops nothing in training, or gives {trained.shape}")
+
+
+@documented(
+    "RNN",
+    "In the case that `cell` is a list of RNN cell instances, the cells will be stacked on top of "
+    "each other in the RNN",
+    needs={"cell", "return_sequences"},
+)
+def test_gradients_flow_through_stacked_cells():
+    with the_layer():
+        rnn = two_cells(of_integers())
+        got = gradients_through(lambda x: rnn(x)[0], [rnn], SEQUENCE)
+        expected = gradients_through(*stacked_by_hand(of_integers()), SEQUENCE)
+    assert_same_parts(got, expected)
+
+
+@documented(
+    "Bidirectional",
+    "backward_layer: ... it should have the same values for `stateful`",
+    needs={*BOTH, "stateful"},
+)
+def test_bidirectional_goes_on_from_both_states():
+    with the_layer():
+        both = both_ways(of_integers(2, stateful=True), None, batch=2)
+        by_hand, _ = both_by_hand(of_integers(2, stateful=True), None)
+        got = [part for _ in range(2) for part in both(SEQUENCE)]
+        expected = [part for _ in range(2) for part in by_hand(SEQUENCE)]
+        reset_state(both)
+        again = both(SEQUENCE)
+    assert_same_parts([*got, *again], [*expected, *expected[:2]])
+
+
+@documented(
+    "Bidirectional",
+    "The call arguments for this layer are the same as those of the wrapped RNN layer.",
+    needs={*BOTH, "dropout", "training"},
+)
+def test_bidirectional_drops_in_training_and_only_then():
+    made = layer.under_test().build(3, 64, dropout=0.5, return_sequences=True)
+    x = tf.ones((8, 2, 64))
+    with the_layer():
+        both = both_ways(made, None)
+        plain, inferred, trained = both(x), both(x, training=False), both(x, training=True)
+    assert_same_parts(inferred, plain)
+    if any(np.array_equal(*parts) for parts in zip(trained, plain, strict=True)):
+        raise Mismatch("training drops nothing in one of the directions")
+
+
+@pytest.mark.parametrize("mode", MERGES)
+@documented(
+    "Masking",
+    "the timestep will be masked (skipped) in all downstream layers (as long as they support "
+    "masking)",
+    needs={*BOTH, "mask"},
+)
+def test_bidirectional_hands_the_mask_on(mode):
+    mask = tf.constant([[True, False, True], [False, True, True]])
+    masked = tf.keras.layers.Masking(9.0)(tf.where(mask[:, :, None], SEQUENCE, 9.0))
+    with the_layer():
+        parts = tf.nest.flatten(both_ways(of_integers(), mode)(masked))
+        behind = layer.under_test().build(2, parts[0].shape[-1], return_sequences=True)
+        got = [behind(part) for part in parts]
+        expected = [behind(tf.identity(part), mask=mask) for part in parts]
+    assert_same_parts(got, expected)
+
+
+@pytest.mark.parametrize("mode", MERGES)
+@pytest.mark.parametrize("sequences", FLAG)
+@pytest.mark.parametrize("return_state", FLAG)
+@documented(
+    "Bidirectional",
+    "merge_mode: ... If `None`, the outputs will not be combined, they will be returned as a list.",
+    needs={*BOTH, "return_state"},
+)
+def test_shapes_are_computed_for_both_directions(mode, sequences, return_state):
+    with the_layer():
+        made = of_integers(return_sequences=sequences, return_state=return_state)
+        assert_shapes_are_computed(both_ways(made, mode), SEQUENCE)
+
+
 UNLIKE = {
     "the same direction": {"go_backwards": False},
     "another return_sequences": {"go_backwards": True, "return_sequences": True},
@@ -109,6 +259,29 @@ def test_bidirectional_refuses_a_backward_layer_that_does_not_match(unlike):
     except ValueError:
         return
     raise Mismatch(f"a backward layer of {unlike} is accepted")
+
+
+NO_WRAPPER = {
+    "no layer": {"layer": 3},
+    "a backward layer that is none": {"backward_layer": 3},
+    "an unknown merge_mode": {"merge_mode": "difference"},
+    "a merge_mode that is no name": {"merge_mode": True},
+}
+
+
+@pytest.mark.parametrize("wrong", NO_WRAPPER)
+@documented(
+    "Bidirectional",
+    "ValueError: 1. If `layer` or `backward_layer` is not a `Layer` instance. 2. In case of "
+    "invalid `merge_mode` argument.",
+    needs={"go_backwards"},
+)
+def test_bidirectional_refuses_what_is_no_layer_and_no_merge_mode(wrong):
+    try:
+        tf.keras.layers.Bidirectional(**{"layer": layer.under_test().make(2), **NO_WRAPPER[wrong]})
+    except ValueError:
+        return
+    raise Mismatch(f"{wrong} is accepted")
 
 
 @documented(
@@ -146,13 +319,38 @@ def test_a_cell_takes_one_step(case, path, bare):
     assert_same("state", tf.nest.flatten(after)[0], whole.state)
 
 
+@pytest.mark.parametrize("given", INITIAL_STATES)
 @documented(
     "RNN",
     "`get_initial_state(batch_size=None)`: ... The returned initial state should have shape "
     "`(batch_size, cell.state_size)`.",
     needs={"cell"},
 )
-def test_the_initial_state_of_a_cell_is_zero():
+def test_the_initial_state_of_a_cell_is_zero(given):
     with the_layer():
-        state = initial_state_of(layer.under_test().build(4, 2).cell, batch=3)
+        cell = layer.under_test().build(4, 2).cell
+        state = tf.nest.flatten(INITIAL_STATES[given](cell))[0]
     assert_same("state", state, np.zeros((3, 4)))
+
+
+@pytest.mark.parametrize("kind", cells.KINDS)
+@documented(
+    "RNN",
+    "A `output_size` attribute, a single integer. ... if this attribute is not available for the "
+    "cell, the value will be inferred by the first element of the `state_size`.",
+    needs={"cell"},
+)
+def test_shapes_are_computed_for_a_cell_of_ones_own(kind):
+    with the_layer():
+        made = layer.under_test().build(4, 2)
+        assert_shapes_are_computed(rnn_like(made, cells.KINDS[kind](made.cell)), X)
+
+
+def assert_shapes_are_computed(made, x):
+    """What compute_output_shape and a symbolic call say are the shapes of the results."""
+    come = [tuple(part.shape) for part in tf.nest.flatten(made(x))]
+    symbol = tf.keras.Input(x.shape[1:], batch_size=x.shape[0])
+    symbolic = [tuple(part.shape) for part in tf.nest.flatten(made(symbol))]
+    computed = shapes_of(made.compute_output_shape(tuple(x.shape)))
+    if not come == computed == symbolic:
+        raise Mismatch(f"shapes: {come} come, {computed} are computed, {symbolic} are symbolic")

@@ -3,8 +3,8 @@
 releases < layer < cases < deviations, paths < compare < properties < laws < report, record,
 documentation
 
-copies, wrappers, upstream, stateful, gradients, training, probes and slots stand on paths, and the
-properties of their subjects on them.
+copies, cells, wrappers, upstream, stateful, gradients, training, probes, slots and timing stand on
+paths, and the properties of their subjects on them.
 """
 
 import sys

@@ -8,6 +8,25 @@ from hypothesis import strategies as st
 from tests.harness import deviations, layer
 from tests.harness.releases import KERAS_2, tf
 
+PARTS = ("kernel", "recurrent", "bias")
+OF_CELL = (
+    "activation",
+    "use_bias",
+    "dropout",
+    "recurrent_dropout",
+    *(f"{part}_{kind}" for part in PARTS for kind in ("initializer", "regularizer", "constraint")),
+)
+"""The arguments of a cell made by itself."""
+OF_RNN = (
+    "return_sequences",
+    "return_state",
+    "go_backwards",
+    "stateful",
+    "unroll",
+    "zero_output_for_mask",
+)
+"""The arguments of an RNN of a cell, which are flags."""
+
 UNUSUAL = {
     "activation": ("relu", None, "softsign"),
     "use_bias": (False,),

@@ -3,8 +3,12 @@
 The source of each is printed as part of the script of a failure.
 """
 
+from dataclasses import replace
+
+import numpy as np
+
 from tests.harness.paths import through
-from tests.harness.releases import export, tf
+from tests.harness.releases import export, tf, variable
 
 SAVED = {"activation": ("relu", "linear", "tanh", None), "batch": (1, 2, 3, 5, 8)}
 """What has a name: a function that is given as activation is not saved."""
@@ -43,7 +47,7 @@ def predict(made):
     def call(x, **more):
         nonlocal model
         model = model or model_of(made, x, **more)
-        values = [value.numpy() for value in (x, *tf.nest.flatten(more))]
+        values = [np.asarray(value) for value in (x, *tf.nest.flatten(more))]
         return model.predict_on_batch(values if more else values[0])
 
     return call
@@ -56,6 +60,34 @@ def exported(made):
     def call(x):
         with tempfile.TemporaryDirectory() as folder:
             return export(model_of(made, x), folder)(x)
+
+    return call
+
+
+def tflite(made, itself=False):
+    """What the interpreter of TensorFlow Lite computes from the converted layer, of fixed shape.
+
+    itself: whether the converter gets the layer to keep track of its variables, or a module.
+    """
+    import tensorflow as tf
+
+    def run(x, initial_state=None, mask=None):
+        outputs, state = made(
+            x, initial_state=None if initial_state is None else [initial_state], mask=mask
+        )
+        return {"outputs": outputs, "state": state}
+
+    def call(x, initial_state=None, **more):
+        given = {"x": x, **more} | ({"initial_state": initial_state[0]} if initial_state else {})
+        specs = {name: tf.TensorSpec(v.shape, v.dtype, name=name) for name, v in given.items()}
+        function = tf.function(run).get_concrete_function(**specs)
+        module = tf.Module()
+        module.kept = [variable(weight) for weight in made.weights]
+        tracked = made if itself else module
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([function], tracked)
+        runner = tf.lite.Interpreter(model_content=converter.convert()).get_signature_runner()
+        results = runner(**{name: value.numpy() for name, value in given.items()})
+        return results["outputs"], results["state"]
 
     return call
 
@@ -79,16 +111,21 @@ def deepcopy(made):
     return copy.deepcopy(made)
 
 
-def rnn_of_cell(made):
-    """RNN over a cell made again from the configuration of the layer's own."""
-    rnn = tf.keras.layers.RNN(
-        type(made.cell).from_config(made.cell.get_config()),
+def rnn_like(made, cell):
+    """RNN over a cell, or over a list of them, with the options of the layer."""
+    return tf.keras.layers.RNN(
+        cell,
         return_sequences=True,
         return_state=True,
         go_backwards=made.go_backwards,
         zero_output_for_mask=made.zero_output_for_mask,
         dtype=made.compute_dtype,
     )
+
+
+def rnn_of_cell(made):
+    """RNN over a cell made again from the configuration of the layer's own."""
+    rnn = rnn_like(made, type(made.cell).from_config(made.cell.get_config()))
     rnn.build((None, None, made.get_weights()[0].shape[0]))
     rnn.set_weights(made.get_weights())
     return rnn
@@ -176,14 +213,33 @@ EXPORTED = through(
 )
 MODELS = (FUNCTIONAL, PREDICT, EXPORTED)
 
+TFLITE = through(
+    tflite,
+    variable,
+    needs=frozenset({"tf.lite"}),
+    choices={**BATCHES, "dtype": ("float32",), "large": (None, "units", "batch", "features")},
+)
+OF_LITE = (
+    TFLITE,
+    replace(TFLITE, name="tflite-unroll", options=(("unroll", True),)),
+    replace(
+        TFLITE,
+        name="tflite-itself",
+        call=lambda made: tflite(made, itself=True),
+        expression="tflite(layer, itself=True)(x, **more)",
+        parts=(variable, tflite),
+    ),
+)
+"""The paths of TensorFlow Lite, whose operations know no other dtype."""
+
 COPIES = (
     through(from_config, choices=SAVED),
     through(deepcopy, choices=SAVED),
-    through(rnn_of_cell, needs=frozenset({"cell"}), choices=SAVED),
+    through(rnn_of_cell, rnn_like, needs=frozenset({"cell"}), choices=SAVED),
     through(clone_model, model_around, share=0.5, choices=SAVED),
     through(keras_file, through_file, model_around, share=0.3, choices=SAVED),
     through(h5_file, through_file, model_around, share=0.3, choices=SAVED),
     through(weights_file, model_around, share=0.3, choices=SAVED),
 )
 
-EVERY = (*MODELS, *COPIES)
+EVERY = (*MODELS, *OF_LITE, *COPIES)

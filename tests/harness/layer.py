@@ -88,13 +88,14 @@ class LayerUnderTest:
 
     @functools.cached_property
     def features(self) -> frozenset[str]:
-        """The options, call arguments and attributes that this layer has."""
+        """The options, call arguments and attributes that this layer has, and "tf.lite"."""
         options = {name for name, value in OPTIONS.items() if self.accepts(name, value)}
         parameters = inspect.signature(self._example.call).parameters
         anything = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
         arguments = {name for name in CALL_ARGUMENTS if anything or name in parameters}
         cell = {"cell"} if hasattr(self._example, "cell") else set()
-        return frozenset(options | arguments | cell)
+        lite = {"tf.lite"} if hasattr(tf, "lite") and hasattr(tf.lite, "Interpreter") else set()
+        return frozenset(options | arguments | cell | lite)
 
     def accepts(self, option: str, value) -> bool:
         """Whether a layer can be made with that option."""

@@ -110,6 +110,20 @@ def masks(path: Path, dropout: float = P, recurrent_dropout: float = Q, **more) 
     return Masks.of(outputs(path, **rates, **more))
 
 
+def kept_of_equal_sizes() -> tuple[np.ndarray, np.ndarray]:
+    """Whether inputs and states are kept, (batch, units) each, where units are as many as features.
+
+    One step of x + h with x = 1, h = 4 and rates of 1/2, so that 0, 2, 8 or 10 comes.
+    """
+    options = {"activation": None, "use_bias": False, "dropout": 0.5, "recurrent_dropout": 0.5}
+    with the_layer():
+        made = layer.under_test().build(FEATURES, FEATURES, **options)
+        layer.set_weights(made, np.eye(FEATURES), np.eye(FEATURES))
+        state = tf.fill((ROWS, FEATURES), 4.0)
+        sums = made(tf.ones((ROWS, 1, FEATURES)), initial_state=[state], training=True)
+    return np.asarray(sums) % 8 != 0, np.asarray(sums) >= 8
+
+
 def with_gradients(call):
     """Outputs (batch, time, 3 features), and the masks that the gradients of their sum have seen:
     its derivative by each input, and by each initial source."""

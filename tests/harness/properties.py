@@ -63,6 +63,12 @@ class Property:
         """Verify the property on that path, and record cases and error/bound."""
         cases = 0
         largest = 0.0
+
+        def excused(facts: Mapping[str, object]) -> bool:
+            return any(d.excuses(self.name, path.name, facts) for d in deviations.active())
+
+        if excused({}):
+            pytest.skip("known deviations excuse every case")
         lacks = path.lacks | {
             name
             for name in drawing.CHOICES
@@ -75,10 +81,6 @@ class Property:
         choices = drawing.narrowed(self.choices, path.choices)
         plans = int(np.clip(profile.max_examples // EXAMPLES_PER_PLAN, *PLANS))
         plans = max(2, plans // self.trace_cost)
-
-        def excused(case: Case) -> bool:
-            facts = case.summary()
-            return any(d.excuses(self.name, path.name, facts) for d in deviations.active())
 
         def verify(case, **drawn):
             nonlocal cases, largest
@@ -98,8 +100,9 @@ class Property:
                 target(ledger.largest, label="error/bound")
 
         strategy = drawing.cases(choices, lacks, self.integers, plans if path.traced else None)
+        strategy = strategy.filter(lambda case: not excused(case.summary()))
         drawn_case.__name__ = drawn_case.__qualname__ = self.name
-        test = given(case=strategy.filter(lambda case: not excused(case)), **self.also)(drawn_case)
+        test = given(case=strategy, **self.also)(drawn_case)
         corners = {}
         if not self.also and self.case_cost == 1:
             corners = drawing.corners(self.integers)
@@ -109,7 +112,7 @@ class Property:
             # The drawn cases first: what they find, Hypothesis makes small.
             settings(profile)(test)()
             for corner in corners.values():
-                if drawing.fits(corner, choices, lacks) and not excused(corner):
+                if drawing.fits(corner, choices, lacks) and not excused(corner.summary()):
                     verify(corner)
         except Unsatisfiable:
             pytest.skip("known deviations excuse every case")
@@ -127,7 +130,7 @@ class Property:
         )
 
 
-NIGHTLY = 200  # more examples than this: search for the largest error/bound as well
+NIGHTLY = 200  # more examples than this: all paths, and a search for the largest error/bound
 
 
 def promise(
@@ -137,6 +140,7 @@ def promise(
     choices: Mapping[str, tuple] | None = None,
     integers: bool = False,
     on: Collection[paths.Path] = paths.EVERY,
+    nightly: Collection[paths.Path] = (),
     needs: Collection[str] = (),
     covers: Collection[str] = (),
     thorough: bool = False,
@@ -149,12 +153,13 @@ def promise(
     """Make a property of a function of (case, path, ...).
 
     source: what is documented, such as "SimpleRNN". sentence: its documentation's words. choices,
-    integers: as in `drawing.cases`. on: the paths where it has a meaning. needs: features of the
-    layer without which it is not applicable. covers: choices that are all tried, in all
-    combinations, on the paths that do not trace. thorough: whether dear paths, too, get all of the
-    profile's examples. prepare: what a drawn case is made into. script: the program that shows a
-    failure. trace_cost, case_cost: what a trace or a case costs, in plain ones; so many times fewer
-    are made. also: strategies of further arguments.
+    integers: as in `drawing.cases`. on: the paths where it is worth its price; nightly: those where
+    it has a meaning as well, in long runs. needs: features of the layer without which it is not
+    applicable. covers: choices that are all tried, in all combinations, on the paths that do not
+    trace. thorough: whether dear paths, too, get all of the profile's examples. prepare: what a
+    drawn case is made into. script: the program that shows a failure. trace_cost, case_cost: what a
+    trace or a case costs, in plain ones; so many times fewer are made. also: strategies of further
+    arguments.
     """
 
     def decorate(body):
@@ -179,7 +184,9 @@ def promise(
         )
         PROPERTIES[prop.name] = prop
 
-        @pytest.mark.parametrize("path", [p for p in on if not p.lacks & prop.needs], ids=str)
+        here = (*on, *(nightly if settings().max_examples > NIGHTLY else ()))
+
+        @pytest.mark.parametrize("path", [p for p in here if not p.lacks & prop.needs], ids=str)
         def test(path, record_property):
             begin(record_property, prop, prop.missing(path))
             prop.check(path, record_property)
@@ -207,8 +214,9 @@ def documented(source: str, sentence: str, *, needs: Collection[str] = ()):
     """Make a property of a test that needs no case: a count, a default, something refused.
 
     source, sentence, needs: as in `promise`; a test that is parametrized by an `argument` of the
-    constructor needs that one too. The test raises Mismatch where the layer departs. A deviation
-    that it shows is one without a witness: its `where` names arguments of the test.
+    constructor needs that one too, and one by a `path` what that path needs. The test raises
+    Mismatch where the layer departs. A deviation that it shows is one without a witness: its
+    `where` names arguments of the test.
     """
 
     def decorate(body):
@@ -218,6 +226,8 @@ def documented(source: str, sentence: str, *, needs: Collection[str] = ()):
         @functools.wraps(body)
         def test(record_property, **arguments):
             needs = prop.needs | ({arguments.get("argument")} & set(layer.OPTIONS))
+            if path := arguments.get("path"):
+                needs |= path.needs | dict(path.options).keys()
             begin(record_property, prop, layer.under_test().lacks(needs))
             record_property("cases", 1)
             facts = {k: str(v) if isinstance(v, paths.Path) else v for k, v in arguments.items()}
@@ -228,7 +238,7 @@ def documented(source: str, sentence: str, *, needs: Collection[str] = ()):
             except Mismatch as mismatch:
                 if known:
                     return
-                given = "".join(f"\n  {name} = {value!r}" for name, value in arguments.items())
+                given = "".join(f"\n  {name} = {value!r}" for name, value in facts.items())
                 mismatch.context = f"  {source} says: {sentence}{given}"
                 raise
             if ledger.largest:

@@ -92,10 +92,20 @@ def export(model, folder):
     return lambda x: loaded.serve(x) if own else loaded(x)
 
 
-def initial_state_of(cell, batch: int):
-    """The state (batch, units) from which a cell starts where none is given."""
-    more = {"dtype": cell.dtype} if KERAS_2 else {}
-    return tf.nest.flatten(cell.get_initial_state(batch_size=batch, **more))[0]
+_ROWS = tf.zeros((3, 2))
+INITIAL_STATES = (
+    {
+        "batch_size and dtype": lambda cell: cell.get_initial_state(batch_size=3, dtype="float32"),
+        "inputs": lambda cell: cell.get_initial_state(inputs=_ROWS),
+        "inputs of unknown batch": lambda cell: tf.function(
+            lambda x: cell.get_initial_state(inputs=x),
+            input_signature=[tf.TensorSpec([None, 2])],
+        )(_ROWS),
+    }
+    if KERAS_2
+    else {"batch_size": lambda cell: cell.get_initial_state(batch_size=3)}
+)
+"""The ways in which a cell is asked for its initial state, for three rows."""
 
 
 def reset_state(made) -> None:
@@ -118,6 +128,21 @@ def set_state(made, state) -> None:
 def batch_input(batch: int, time: int, features: int):
     """The symbolic input of a model whose batch size is fixed."""
     return tf.keras.Input((time, features), batch_size=batch)
+
+
+FIXED_BATCHES = {
+    "batch_size of an Input": lambda make, batch, *shape: tf.keras.Sequential(
+        [batch_input(batch, *shape), make()]
+    ),
+    "batch_shape of an Input": lambda make, *shape: tf.keras.Sequential(
+        [tf.keras.Input(batch_shape=shape), make()]
+    ),
+}
+if KERAS_2:
+    FIXED_BATCHES["batch_input_shape of a layer"] = lambda make, *shape: tf.keras.Sequential(
+        [make(batch_input_shape=shape)]
+    )
+"""Models of a layer that `make` makes, for inputs of that shape (batch, time, features)."""
 
 
 def train_once(made, inputs):

@@ -28,9 +28,22 @@ def integers(seed: int, *shape: int) -> np.ndarray:
     return np.floor(noise(seed, shape) * 3) - 1
 
 
+DIGITS = {"float32": 16, "float64": 40}
+
+
+def exact(dtype: str, seed: int, *shape: int) -> np.ndarray:
+    """Numbers in [-1, 1], multiples of 2^-DIGITS, or integers where there are no digits to spare:
+    a product with small integers, and a sum of some tens, is exact in the dtype."""
+    digits = DIGITS.get(dtype, 0)
+    return np.ldexp(np.round(np.ldexp(2 * noise(seed, shape) - 1, digits)), -digits)
+
+
 def machine(path: Path, dtype: str) -> type[RuleBasedStateMachine]:
-    """The state machine of a stateful layer of that dtype on that path."""
-    choices = {**CHOICES, "dtype": (dtype,)}
+    """The state machine of a stateful layer of that dtype, or mixed policy, on that path."""
+    computed = dtype.removeprefix("mixed_")
+    if computed != dtype:
+        path = path.with_options(dtype=dtype)
+    choices = {**CHOICES, "dtype": (computed,)}
     # A trace knows the number of features; what it refuses is TensorFlow's business.
     wrong = ("another batch",) if path.traced else ("another batch", "other features")
 
@@ -46,7 +59,7 @@ def machine(path: Path, dtype: str) -> type[RuleBasedStateMachine]:
             """A case that goes on from the state."""
             shape = (self.case.batch, time)
             mask = None if self.case.mask is None else noise(seed + 1, shape) < 0.7
-            inputs = integers(seed, *shape, self.case.features)
+            inputs = exact(computed, seed, *shape, self.case.features)
             return replace(self.case, inputs=inputs, mask=mask, initial_state=self.state)
 
         def call(self, case: Case, **given):
@@ -62,7 +75,7 @@ def machine(path: Path, dtype: str) -> type[RuleBasedStateMachine]:
         @precondition(lambda self: "initial_state" in layer.under_test().features)
         @rule(seed=SEEDS)
         def go_on_from_a_state_that_is_given(self, seed):
-            given = integers(seed + 2, *self.state.shape)
+            given = exact(computed, seed + 2, *self.state.shape)
             self.state = starting_state(given, self.state)
             case = self.after(seed, 2)
             given = arguments_of(replace(case, initial_state=given))
@@ -76,7 +89,7 @@ def machine(path: Path, dtype: str) -> type[RuleBasedStateMachine]:
 
         @rule(seed=SEEDS)
         def set_the_state(self, seed):
-            self.state = integers(seed, *self.state.shape)
+            self.state = exact(computed, seed, *self.state.shape)
             with the_layer():
                 set_state(self.made, self.state)
 

@@ -1,7 +1,7 @@
 """What was measured, release by release, and where a release is worse than those before it."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from packaging.version import Version
 
@@ -10,6 +10,9 @@ from tests.report.table import Column, Table, title
 
 Series = Mapping[str, Mapping[str, float]]
 """The value of each series in each column."""
+
+Curves = Mapping[str, list]
+"""Of each way to run the layer: x, y, and a line: that of a fit a + b x, or a floor for each x."""
 
 WORSE = 1.5
 """How many times the best of all earlier releases is news; a few ulp more or less are not."""
@@ -28,6 +31,14 @@ def error_over_bound(table: Table) -> Series:
         return {f"{title(result.name)}, {result.variant}": largest} if largest else {}
 
     return _series(table, numbers)
+
+
+def curves(results: Iterable[Result], fact: str) -> Curves:
+    """What the measurements of one environment recorded under that name."""
+    found = {}
+    for result in results:
+        found |= result.facts.get(fact, {})
+    return found
 
 
 def _series(table: Table, numbers: Callable[[Result], Mapping[str, float]]) -> Series:

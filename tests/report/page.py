@@ -1,12 +1,13 @@
 """The table as a page and as Markdown."""
 
 import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import jinja2
 
 from tests.report import ledger, plots
-from tests.report.records import CRASHED
+from tests.report.records import CRASHED, Result
 from tests.report.table import (
     DEVIATION,
     FAILURE,
@@ -54,12 +55,31 @@ def page(table: Table, red: list[str]) -> str:
         ("The time of a step", "microseconds", ledger.recorded(table, "microseconds a step")),
     )
     figures = [
-        (title, unit, series, plots.plot(table.columns, series, unit))
+        (title, unit, series, plots.data_url(plots.plot(table.columns, series, unit)))
         for title, unit, series in measured
         if series
     ]
+    pictures = [
+        (f"{title}, {column.name}", plots.data_url(drawing))
+        for column in table.columns
+        for title, drawing in drawings(column.results)
+    ]
     news = ledger.worse(table.columns, ulp)
-    return _render("page.html.jinja", table, red, figures=figures, news=news)
+    return _render("page.html.jinja", table, red, figures=figures, pictures=pictures, news=news)
+
+
+def drawings(results: Iterable[Result]) -> Iterator[tuple[str, bytes]]:
+    """Titles and pictures (SVG) of the measurements of one environment, where there are any."""
+    for title, fact, draw in (
+        (
+            "Time against length, with fits a + b T",
+            "time against length",
+            plots.time_against_length,
+        ),
+        ("Cost of a step against units", "step against units", plots.step_against_units),
+    ):
+        if found := ledger.curves(results, fact):
+            yield title, draw(found)
 
 
 def markdown(table: Table, red: list[str]) -> str:

@@ -1,11 +1,12 @@
-"""Plots as SVG. Their lines are told apart by marks and dashes, not by colour alone."""
+"""Plots as SVG (bytes). Their lines are told apart by marks and dashes, not by colour alone."""
 
 import base64
 import io
 
 import matplotlib
+import numpy as np
 
-from tests.report.ledger import Series
+from tests.report.ledger import Curves, Series
 from tests.report.table import Column
 
 matplotlib.use("svg")
@@ -15,8 +16,8 @@ MARKERS = "os^vD<>pX*P"
 DASHES = ("-", "--", ":", "-.")
 
 
-def plot(columns: list[Column], series: Series, unit: str) -> str:
-    """One numbered line for each series over the columns, on a logarithmic scale: a data URL."""
+def plot(columns: list[Column], series: Series, unit: str) -> bytes:
+    """One numbered line for each series over the columns, on a logarithmic scale."""
     names = [c.name for c in columns if any(c.name in values for values in series.values())]
     with pyplot.rc_context({"svg.fonttype": "none", "svg.hashsalt": unit}):
         figure, axes = pyplot.subplots(
@@ -38,7 +39,49 @@ def plot(columns: list[Column], series: Series, unit: str) -> str:
         axes.legend(
             fontsize="small", ncols=1 + len(series) // 12, loc="upper left", bbox_to_anchor=(1, 1)
         )
-        out = io.BytesIO()
-        figure.savefig(out, format="svg", metadata={"Date": None})
-        pyplot.close(figure)
-    return "data:image/svg+xml;base64," + base64.b64encode(out.getvalue()).decode()
+        return _svg(figure)
+
+
+def time_against_length(found: Curves) -> bytes:
+    """The points and the fit a + b T (seconds) of each, on logarithmic scales."""
+
+    def line(x, fit):
+        T = np.geomspace(x[0], x[-1])
+        return T, (fit[0] + fit[1] * T) * 1e6
+
+    return _curves(found, "steps", "microseconds", line)
+
+
+def step_against_units(found: Curves) -> bytes:
+    """The cost of a step of each, and the floor: what its two matrix products take at the rate of a
+    large one."""
+    curves = {name: [x, y, y] for name, (x, y, _) in found.items()}
+    x, _, floor = max(found.values(), key=lambda curve: len(curve[0]))
+    curves["floor"] = [x, floor, floor]
+    return _curves(curves, "units", "microseconds a step", lambda x, y: (x, y))
+
+
+def _curves(found: Curves, across: str, up: str, line) -> bytes:
+    with pyplot.rc_context({"svg.fonttype": "none", "svg.hashsalt": across}):
+        figure, axes = pyplot.subplots(figsize=(8, 5), layout="constrained")
+        for i, (name, (x, y, more)) in enumerate(found.items()):
+            axes.plot(x, y, MARKERS[i % len(MARKERS)], color=f"C{i}", label=name)
+            axes.plot(*line(x, more), color=f"C{i}", linestyle=DASHES[i % len(DASHES)])
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_xlabel(across)
+        axes.set_ylabel(up)
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
+        return _svg(figure)
+
+
+def data_url(svg: bytes) -> str:
+    return "data:image/svg+xml;base64," + base64.b64encode(svg).decode()
+
+
+def _svg(figure) -> bytes:
+    out = io.BytesIO()
+    figure.savefig(out, format="svg", metadata={"Date": None})
+    pyplot.close(figure)
+    return out.getvalue()

@@ -4,6 +4,8 @@ A fault is loaded as a user's layer is: `pytest --layer tests.selftest.faults:Tr
 """
 
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -17,11 +19,16 @@ SimpleRNN = tf.keras.layers.SimpleRNN
 @dataclass(frozen=True)
 class Fault:
     """layer: what `--layer` is given. breaks: the properties that must fail; what rests on them may
-    fail as well."""
+    fail as well. plant: a context in which a fault stands elsewhere than in the layer."""
 
     what: str
     layer: str
     breaks: tuple[str, ...]
+    plant: Callable[[], AbstractContextManager] = nullcontext
+    name: str = ""
+
+    def __str__(self) -> str:
+        return self.name or self.layer.partition(":")[2]
 
 
 FAULTS: list[Fault] = []
@@ -657,6 +664,13 @@ class OffInFloat64(Wrong):
 class UpTo32Steps(WrongResult):
     def bend_result(self, outputs, state, inputs, mask):
         right = tf.cast(tf.range(tf.shape(outputs)[1]) < 32, outputs.dtype)
+        return outputs * right[:, None], state
+
+
+@fault("right only up to 256 steps", "a_long_sequence_is_processed_to_its_end")
+class UpTo256Steps(WrongResult):
+    def bend_result(self, outputs, state, inputs, mask):
+        right = tf.cast(tf.range(tf.shape(outputs)[1]) < 256, outputs.dtype)
         return outputs * right[:, None], state
 
 

@@ -63,6 +63,9 @@ OTHERS = ("lstm", "gru", "cudnn")
 """Functions with one of these in their name are of other layers, and left alone."""
 
 
+FIRST_FAILURE = ("-x", "-q", "-p", "no:cacheprovider", "--hypothesis-profile=mutants")
+
+
 @dataclass(frozen=True)
 class Mutant:
     """A changed source of one file of the package."""
@@ -159,10 +162,10 @@ def verdict(package: Path, mutant: Mutant, options: list[str]) -> str:
     """The first test that fails on the mutant, or "" if none does."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / package.name
-        shutil.copytree(package, copy, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(package, copy)  # with its bytecode, which stays good for all other files
         (copy / mutant.file).write_text(mutant.source, encoding="utf-8")
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *options],
+            [sys.executable, "-m", "pytest", *FIRST_FAILURE, *options],
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": folder, "PYTHONDONTWRITEBYTECODE": "1"},
             capture_output=True,

@@ -11,11 +11,13 @@ from tests.harness import deviations, layer
 from tests.harness.cases import Case, noise
 from tests.harness.properties import all_properties
 from tests.selftest.faults import FAULTS
+from tests.selftest.faults_around import FAULTS_AROUND
 from tests.selftest.faults_gradients import GRADIENT_FAULTS
 from tests.selftest.faults_laws import LAW_FAULTS
+from tests.selftest.faults_timing import TIMING_FAULTS
 
 TESTS = Path(__file__).parents[1]
-EVERY = (*FAULTS, *GRADIENT_FAULTS, *LAW_FAULTS)
+EVERY = (*FAULTS, *FAULTS_AROUND, *GRADIENT_FAULTS, *LAW_FAULTS, *TIMING_FAULTS)
 
 
 class Outcomes:
@@ -49,9 +51,10 @@ def file_of(prop: str) -> Path:
     return next(file for file in files if f"def {prop}(" in file.read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("fault", EVERY, ids=lambda f: f.layer.partition(":")[2])
+@pytest.mark.parametrize("fault", EVERY, ids=str)
 def test_a_fault_is_found_by_the_properties_it_names(fault):
-    outcomes = verify(fault.layer, fault.breaks)
+    with fault.plant():
+        outcomes = verify(fault.layer, fault.breaks)
     assert sorted(outcomes.failed) == sorted(fault.breaks)
 
 

@@ -1,0 +1,237 @@
+"""Deliberate faults of what is around the layer: RNN, Bidirectional, stacked cells, initializers.
+
+The layer is TensorFlow's own while one of these is planted in another class of its Keras.
+"""
+
+import inspect
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
+from unittest import mock
+
+from tests.harness.layer import DEFAULT
+from tests.harness.releases import KERAS_2, tf
+from tests.selftest import faults
+from tests.selftest.faults import Fault, SimpleRNN, Without
+
+RNN, Bidirectional = tf.keras.layers.RNN, tf.keras.layers.Bidirectional
+StackedRNNCells = tf.keras.layers.StackedRNNCells
+SimpleRNNCell = tf.keras.layers.SimpleRNNCell
+RESET = "reset_states" if KERAS_2 else "reset_state"
+
+FAULTS_AROUND: list[Fault] = []
+fault = partial(faults.fault, among=FAULTS_AROUND)
+
+
+def planted(what: str, where, name: str, *breaks: str):
+    """Register a function of (right, ...) that is to take the place of an attribute `right`.
+
+    breaks: the properties that must fail, without the `test_`.
+    """
+
+    def register(wrong: Callable) -> Callable:
+        right = inspect.getattr_static(where, name)
+
+        def plant() -> AbstractContextManager:
+            return mock.patch.object(where, name, wrong(right))
+
+        tests = tuple(f"test_{b}" for b in breaks)
+        FAULTS_AROUND.append(Fault(what, DEFAULT, tests, plant, wrong.__name__))
+        return wrong
+
+    return register
+
+
+@planted(
+    "a cell without an initial state starts from ones",
+    RNN,
+    "get_initial_state",
+    "a_cell_of_ones_own_is_run_as_the_layers_is",
+)
+def starts_from_ones(right):
+    def get_initial_state(self, *args, **more):
+        states = right(self, *args, **more)
+        known = hasattr(self.cell, "get_initial_state")
+        return states if known else tf.nest.map_structure(tf.ones_like, states)
+
+    return get_initial_state
+
+
+@planted(
+    "the shapes of two states are exchanged",
+    RNN,
+    "compute_output_shape",
+    "shapes_are_computed_for_a_cell_of_ones_own",
+)
+def exchanged_shapes(right):
+    def compute_output_shape(self, *args, **more):
+        shapes = right(self, *args, **more)
+        return [shapes[0], *reversed(shapes[1:])] if self.return_state else shapes
+
+    return compute_output_shape
+
+
+@planted(
+    "an RNN of a cell is unrolled by default",
+    RNN,
+    "__init__",
+    "documented_defaults_are_those_of_an_rnn_of_a_cell",
+)
+def unrolled_by_default(right):
+    def __init__(self, cell, unroll=True, **more):
+        right(self, cell, unroll=unroll, **more)
+
+    return __init__
+
+
+@planted(
+    "the configuration of an RNN lacks unroll",
+    RNN,
+    "get_config",
+    "an_argument_of_an_rnn_of_a_cell_is_kept",
+)
+def config_without_unroll(right):
+    def get_config(self):
+        return {k: v for k, v in right(self).items() if k != "unroll"}
+
+    return get_config
+
+
+@planted(
+    "any merge_mode is taken for concat",
+    Bidirectional,
+    "__init__",
+    "bidirectional_refuses_what_is_no_layer_and_no_merge_mode",
+)
+def any_merge_mode(right):
+    def __init__(self, layer, merge_mode="concat", **more):
+        known = merge_mode in ("sum", "mul", "ave", None)
+        right(self, layer, merge_mode=merge_mode if known else "concat", **more)
+
+    return __init__
+
+
+@planted(
+    "no gradient flows to the inputs of Bidirectional",
+    Bidirectional,
+    "call",
+    "gradients_flow_through_both_directions",
+)
+def stops_gradients(right):
+    def call(self, sequences, initial_state=None, mask=None, training=None):
+        more = {"initial_state": initial_state, "mask": mask, "training": training}
+        return right(self, tf.stop_gradient(sequences), **more)
+
+    return call
+
+
+@planted(
+    "training is not handed on by Bidirectional",
+    Bidirectional,
+    "call",
+    "bidirectional_drops_in_training_and_only_then",
+)
+def forgets_training(right):
+    def call(self, sequences, initial_state=None, mask=None, training=None):
+        return right(self, sequences, initial_state=initial_state, mask=mask)
+
+    return call
+
+
+@planted(
+    "the backward layer of Bidirectional is never reset",
+    Bidirectional,
+    RESET,
+    "bidirectional_goes_on_from_both_states",
+)
+def resets_one(right):
+    def reset(self):
+        getattr(self.forward_layer, RESET)()
+
+    return reset
+
+
+@planted(
+    "Bidirectional keeps the mask to itself",
+    Bidirectional,
+    "compute_mask",
+    "bidirectional_hands_the_mask_on",
+)
+def keeps_the_mask(right):
+    def compute_mask(self, *args, **more):
+        return None
+
+    return compute_mask
+
+
+@planted(
+    "the outputs of Bidirectional are said to be as wide as those of one direction",
+    Bidirectional,
+    "compute_output_shape",
+    "shapes_are_computed_for_both_directions",
+)
+def of_one_direction(right):
+    def compute_output_shape(self, shape, *args, **more):
+        return self.forward_layer.compute_output_shape(shape)
+
+    return compute_output_shape
+
+
+@planted(
+    "no gradient flows from one of the stacked cells to the one below",
+    StackedRNNCells,
+    "call",
+    "gradients_flow_through_stacked_cells",
+)
+def stops_gradients_of_cells(right):
+    def call(self, inputs, states, training=None, **more):
+        return right(self, tf.stop_gradient(inputs), states, training=training, **more)
+
+    return call
+
+
+@planted(
+    "training is not handed on to stacked cells",
+    StackedRNNCells,
+    "call",
+    "each_of_the_stacked_cells_drops_in_training_and_only_then",
+)
+def forgets_training_of_cells(right):
+    def call(self, inputs, states, training=None, **more):
+        return right(self, inputs, states, training=False, **more)
+
+    return call
+
+
+@planted(
+    "glorot_uniform is GlorotNormal",
+    tf.keras.initializers,
+    "glorot_uniform",
+    "the_shortcut_of_an_initializer_is_that_initializer",
+)
+def other_initializer(right):
+    return tf.keras.initializers.GlorotNormal
+
+
+class CellWithoutBias(SimpleRNNCell):
+    def __init__(self, units, activation="tanh", use_bias=False, **options):
+        super().__init__(units, activation=activation, use_bias=use_bias, **options)
+
+    def get_config(self):
+        return {k: v for k, v in super().get_config().items() if k != "dropout"}
+
+
+@fault(
+    "a cell made by itself has no bias, and its configuration no dropout",
+    "documented_defaults_are_those_of_a_cell_made_by_itself",
+    "an_argument_of_a_cell_is_kept",
+)
+class OfCellWithoutBias(SimpleRNN):
+    def __init__(self, units, **options):
+        super().__init__(units, **options)
+        self.cell.__class__ = CellWithoutBias
+
+
+@fault("stateful is forgotten", "a_stateful_layer_keeps_a_state_for_each_row_of_the_batch")
+class WithoutState(Without):
+    forgotten = "stateful"
