@@ -214,9 +214,9 @@ def documented(source: str, sentence: str, *, needs: Collection[str] = ()):
     """Make a property of a test that needs no case: a count, a default, something refused.
 
     source, sentence, needs: as in `promise`; a test that is parametrized by an `argument` of the
-    constructor needs that one too, and one by a `path` what that path needs. The test raises
-    Mismatch where the layer departs. A deviation that it shows is one without a witness: its
-    `where` names arguments of the test.
+    constructor needs that one too, and one by a `path` of the harness what that path needs. The
+    test raises Mismatch where the layer departs. A deviation that it shows is one without a
+    witness: its `where` names arguments of the test.
     """
 
     def decorate(body):
@@ -226,7 +226,7 @@ def documented(source: str, sentence: str, *, needs: Collection[str] = ()):
         @functools.wraps(body)
         def test(record_property, **arguments):
             needs = prop.needs | ({arguments.get("argument")} & set(layer.OPTIONS))
-            if path := arguments.get("path"):
+            if isinstance(path := arguments.get("path"), paths.Path):
                 needs |= path.needs | dict(path.options).keys()
             begin(record_property, prop, layer.under_test().lacks(needs))
             record_property("cases", 1)
