@@ -217,7 +217,12 @@ TFLITE = through(
     tflite,
     variable,
     needs=frozenset({"tf.lite"}),
-    choices={**BATCHES, "dtype": ("float32",), "large": (None, "units", "batch", "features")},
+    choices={
+        **BATCHES,
+        "activation": ("tanh", "relu", "sigmoid", "linear", None),
+        "dtype": ("float32",),
+        "large": (None, "units", "batch", "features"),
+    },
 )
 OF_LITE = (
     TFLITE,
@@ -230,7 +235,8 @@ OF_LITE = (
         parts=(variable, tflite),
     ),
 )
-"""The paths of TensorFlow Lite, whose operations know no other dtype."""
+"""The paths of TensorFlow Lite. Its own operations know no other dtype, and make up these
+activations in every release."""
 
 COPIES = (
     through(from_config, choices=SAVED),
