@@ -52,10 +52,8 @@ def weights_of(made) -> Weights:
 def by_fit(made, batches, optimizer, loss) -> Training:
     """`fit`, one epoch for each batch, so that each loss is seen."""
     made.compile(optimizer, loss)
-    losses = [
-        made.fit(x, y, batch_size=len(x), epochs=1, shuffle=False, verbose=0).history["loss"][0]
-        for x, y in batches
-    ]
+    epochs = {"steps_per_epoch": 1, "epochs": len(batches)}
+    losses = made.fit((b for b in batches), **epochs, shuffle=False, verbose=0).history["loss"]
     return Training(np.array(losses), weights_of(made))
 
 
