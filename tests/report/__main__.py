@@ -3,6 +3,7 @@
 import argparse
 import re
 import sys
+from functools import partial
 from pathlib import Path
 
 from tests.report import records, table
@@ -27,7 +28,8 @@ def main(arguments: list[str] | None = None) -> int:
     red = whole.red(before)
     from tests.report import page  # what draws is needed from here on
 
-    writers = ((options.html, page.page, _page_into), (options.markdown, page.markdown, _between))
+    brief = partial(page.markdown, short=options.short)
+    writers = ((options.html, page.page, _page_into), (options.markdown, brief, _between))
     for file, make, into in writers:
         if file is None:
             continue
@@ -58,6 +60,11 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="FILE",
         help=f"write the table; in a file that is there, between {BEGIN} and {END}",
+    )
+    parser.add_argument(
+        "--short",
+        action="store_true",
+        help="in the table, give what is verified in every environment one row",
     )
     parser.add_argument(
         "--since",

@@ -82,9 +82,17 @@ def drawings(results: Iterable[Result]) -> Iterator[tuple[str, bytes]]:
             yield title, draw(found)
 
 
-def markdown(table: Table, red: list[str]) -> str:
-    """The table alone, to stand in a README."""
-    return _render("table.md.jinja", table, red)
+def markdown(table: Table, red: list[str], short: bool = False) -> str:
+    """The table alone, to stand in a README.
+
+    short: what is verified everywhere stands in one row.
+    """
+    rows = list(table.rows.values())
+    alike = [row for row in rows if {c.state for c in row.cells.values()} == {VERIFIED}]
+    alike = alike if short else []
+    rows = [row for row in rows if row not in alike]
+    cases = {c.name: sum(row.cells[c.name].cases for row in alike) for c in table.columns}
+    return _render("table.md.jinja", table, red, rows=rows, alike=len(alike), cases=cases)
 
 
 def _render(template: str, table: Table, red: list[str], **more) -> str:

@@ -100,6 +100,16 @@ def test_the_markdown_has_a_row_for_each_promise_and_a_column_for_each_environme
     assert f"✓ {cell.cases}" in last
 
 
+def test_what_is_verified_everywhere_may_stand_in_one_row(whole):
+    alike = [r for r in whole.rows.values() if {c.state for c in r.cells.values()} == {VERIFIED}]
+    text, cases = page.markdown(whole, [], short=True), sum(r.cells["right"].cases for r in alike)
+    assert alike
+    assert not any(f"| {row.title} |" in text for row in alike)
+    first = next(i for i, column in enumerate(whole.columns) if column.name == "right")
+    (row,) = (line for line in text.splitlines() if f"| {len(alike)} other promises |" in line)
+    assert row.split("|")[2 + first].strip() == f"✓ {cases:,}"
+
+
 # --------------------------------------------------------------------------------------- files
 
 
