@@ -15,6 +15,7 @@ from tests.harness.timing import ALARM, ENOUGH, FEW, FEWEST, PAIRS, Ratios, fit,
 from tests.report import __main__ as report
 from tests.report import page
 from tests.report.records import Result
+from tests.selftest.programs import start
 from tests.timing import LONGEST
 from tests.timing.__main__ import main
 
@@ -140,17 +141,17 @@ def test_what_cannot_be_used_is_told_in_one_line(arguments, words, capsys):
 
 
 def test_two_environments_are_compared_path_by_path(capsys):
-
     assert main(["compare", sys.executable, sys.executable, "--turns=2", "--paths", "traced"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].removeprefix("A") == lines[1].removeprefix("B")
     assert lines[-1].startswith("traced")
 
 
-def test_a_measurement_becomes_a_record_and_pictures(tmp_path, capsys):
-    chosen = ["-k", "(NumPy or while_loop) and length or NumPy and units"]
-    assert main(["measure", "--into", str(tmp_path), "--", *chosen]) == 0
-    assert "NumPy: fixed, microseconds" in capsys.readouterr().out
+def test_a_measurement_becomes_a_record_and_pictures(tmp_path):
+    command = [sys.executable, "-m", "tests.timing", "measure", f"--into={tmp_path}", "--"]
+    done = start(*command, "-k", "(NumPy or while_loop) and length or NumPy and units")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "NumPy: fixed, microseconds" in done.stdout
     pictures = [file.read_text(encoding="utf-8") for file in sorted(tmp_path.glob("*.svg"))]
     assert len(pictures) == 2
     assert all("NumPy" in picture for picture in pictures)
