@@ -64,11 +64,8 @@ def exported(made):
     return call
 
 
-def tflite(made, itself=False):
-    """What the interpreter of TensorFlow Lite computes from the converted layer, of fixed shape.
-
-    itself: whether the converter gets the layer to keep track of its variables, or a module.
-    """
+def tflite(made):
+    """What the interpreter of TensorFlow Lite computes from the converted layer, of fixed shape."""
     import tensorflow as tf
 
     def run(x, initial_state=None, mask=None):
@@ -83,8 +80,7 @@ def tflite(made, itself=False):
         function = tf.function(run).get_concrete_function(**specs)
         module = tf.Module()
         module.kept = [variable(weight) for weight in made.weights]
-        tracked = made if itself else module
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([function], tracked)
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([function], module)
         runner = tf.lite.Interpreter(model_content=converter.convert()).get_signature_runner()
         results = runner(**{name: value.numpy() for name, value in given.items()})
         return results["outputs"], results["state"]
@@ -224,17 +220,7 @@ TFLITE = through(
         "large": (None, "units", "batch", "features"),
     },
 )
-OF_LITE = (
-    TFLITE,
-    replace(TFLITE, name="tflite-unroll", options=(("unroll", True),)),
-    replace(
-        TFLITE,
-        name="tflite-itself",
-        call=lambda made: tflite(made, itself=True),
-        expression="tflite(layer, itself=True)(x, **more)",
-        parts=(variable, tflite),
-    ),
-)
+OF_LITE = (TFLITE, replace(TFLITE, name="tflite-unroll", options=(("unroll", True),)))
 """The paths of TensorFlow Lite. Its own operations know no other dtype, and make up these
 activations in every release."""
 

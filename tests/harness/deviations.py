@@ -69,11 +69,11 @@ class Deviation:
         return bool(named) and path in (self.paths or (path,)) and self._has(facts)
 
     def is_shown_by(self, name: str, facts: Mapping[str, object]) -> bool:
-        """Whether the property of that name must fail with such arguments, `path` among them."""
-        named = name in (self.shown_by, *self.properties)
-        return (
-            named and facts.get("path") in (self.paths or (facts.get("path"),)) and self._has(facts)
-        )
+        """Whether the property of that name must fail with such arguments; `paths` bound those that
+        have a `path`."""
+        path = facts.get("path")
+        there = path is None or path in (self.paths or (path,))
+        return name in (self.shown_by, *self.properties) and there and self._has(facts)
 
     def _has(self, facts: Mapping[str, object]) -> bool:
         return all(facts.get(feature) in values for feature, values in self.where.items())

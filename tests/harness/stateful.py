@@ -53,7 +53,9 @@ def machine(path: Path, dtype: str) -> type[RuleBasedStateMachine]:
             self.case, self.state = case, np.zeros((case.batch, case.units))
             self.made = path.layer(case, stateful=True, return_sequences=True, return_state=True)
             self.reset()
-            self.call(self.after(0, 2))  # so that there is no run without a call
+            self.call(self.after(0, 2))  # so that there is no run without a call, of either kind
+            if "initial_state" in layer.under_test().features:
+                self.go_on_from_a_state_that_is_given(1)
 
         def after(self, seed: int, time: int) -> Case:
             """A case that goes on from the state."""
