@@ -559,6 +559,16 @@ class AnyBatch(Wrong):
 
 
 @fault(
+    "traced for a batch and time that are known, every output is one too large",
+    "a_converted_layer_gives_what_the_layer_gives",
+)
+class WrongForAFixedShape(WrongResult):
+    def bend_result(self, outputs, state, inputs, mask):
+        fixed = not tf.executing_eagerly() and None not in inputs.shape
+        return (outputs + 1 if fixed else outputs), state
+
+
+@fault(
     "traced, each batch begins at zero",
     "predict_and_fit_carry_the_state_from_batch_to_batch",
 )
