@@ -88,8 +88,9 @@ def pytest_configure(config):
 
         layer.select(config.getoption("--layer"))
         deviations.active()
+    profile = config.option.hypothesis_profile
+    drawing.usual_examples = settings.get_profile(profile).max_examples
     if examples := config.getoption("--examples"):
-        profile = config.option.hypothesis_profile
         settings.register_profile(profile, settings.get_profile(profile), max_examples=examples)
         settings.load_profile(profile)
     seed = config.getoption("--hypothesis-seed")

@@ -12,6 +12,7 @@ choice stands about equally often, and then draws values for them without end.
 import dataclasses
 import functools
 import itertools
+import math
 import random
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -188,6 +189,11 @@ def pool(choices: tuple, size: int, seed: int) -> tuple[Plan, ...]:
 
     return tuple(nth(i) for i in range(size))
 
+
+usual_examples: float = math.inf
+"""The profile's own number of examples. Pools are of a size for it: more examples fill them with
+more values and take no more memory. What TensorFlow has compiled it never gives back.
+"""
 
 pool_seed = 0
 """Which plans the pools hold; set with Hypothesis's seed, so that fresh seeds see fresh plans."""

@@ -75,11 +75,12 @@ class Property:
             if name in (*layer.OPTIONS, *layer.CALL_ARGUMENTS)
             and name not in layer.under_test().features
         }
-        profile = settings()
+        examples = settings().max_examples
         share = (1.0 if self.thorough else path.share) / self.case_cost
-        profile = settings(max_examples=max(1, round(profile.max_examples * share)))
+        profile = settings(max_examples=max(1, round(examples * share)))
         choices = drawing.narrowed(self.choices, path.choices)
-        plans = int(np.clip(profile.max_examples // EXAMPLES_PER_PLAN, *PLANS))
+        usual = round(min(examples, drawing.usual_examples) * share)
+        plans = int(np.clip(usual // EXAMPLES_PER_PLAN, *PLANS))
         plans = max(2, plans // self.trace_cost)
 
         def verify(case, **drawn):
