@@ -94,7 +94,7 @@ def test_a_loop_with_a_tape_trains_as_the_formulas_do(optimizer):
     follows("tape", trainer(optimizer), optimizer)
 
 
-@pytest.mark.parametrize("optimizer", ["momentum", "adam"])  # sgd: the stateful layer, below
+@pytest.mark.parametrize("optimizer", ["momentum", "adam"])
 @documented("Model", FIT)
 def test_fit_trains_as_the_formulas_do(optimizer):
     follows("fit", trainer(optimizer), optimizer)
@@ -145,9 +145,9 @@ def test_constraints_hold_after_each_step():
     assert got.weights["recurrent_kernel"].min() == 0
 
 
-@documented("Model", FIT, needs={"stateful"})
+@documented("GradientTape.gradient", TAPE, needs={"stateful"})
 def test_a_stateful_layer_is_trained_from_the_state_of_the_batch_before():
-    follows("fit", trainer(stateful=True), sizes=(BATCH, TIME), stateful=True)
+    follows("tape", trainer(stateful=True), sizes=(BATCH, TIME), stateful=True)
 
 
 @documented("GradientTape.gradient", TAPE, needs={"dropout", "recurrent_dropout"})
