@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.selftest.programs import start
 
 FILES = {
     "keras": (
@@ -164,14 +164,12 @@ def verdict(package: Path, mutant: Mutant, options: list[str]) -> str:
         copy = Path(folder) / package.name
         shutil.copytree(package, copy)  # with its bytecode, which stays good for all other files
         (copy / mutant.file).write_text(mutant.source, encoding="utf-8")
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", *FIRST_FAILURE, *options],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": folder, "PYTHONDONTWRITEBYTECODE": "1"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        command = (sys.executable, "-m", "pytest", *FIRST_FAILURE, *options)
+        first = {"PYTHONPATH": folder, "PYTHONDONTWRITEBYTECODE": "1"}
+        try:
+            done = start(*command, **first)
+        except subprocess.TimeoutExpired:
+            return "the run does not end"
     if done.returncode == 0:
         return ""
     failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
