@@ -41,10 +41,7 @@ SMALL = {
     choices=EXACT,
     integers=True,
     on=(EAGER, UNKNOWN, UNROLL, CELL),
-    nightly=(
-        FUNCTION,
-        XLA,
-    ),
+    nightly=(FUNCTION, XLA),
     prepare=kept_exact,
     script=script,
     trace_cost=3,

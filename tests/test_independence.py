@@ -47,11 +47,7 @@ def test_batch_rows_do_not_meet(case, path, at, value):
     choices={**EXACT, "units": (2, 3, 5, 7, 13, 29)},
     integers=True,
     on=(EAGER, XLA, UNROLL),
-    nightly=(
-        FUNCTION,
-        UNKNOWN,
-        CELL,
-    ),
+    nightly=(FUNCTION, UNKNOWN, CELL),
     seed=st.integers(0, 99),
 )
 def test_permuting_the_units_permutes_the_results(case, path, seed):
@@ -66,11 +62,7 @@ def test_permuting_the_units_permutes_the_results(case, path, seed):
     choices={**EXACT, "features": (2, 3, 5, 7, 13, 260)},
     integers=True,
     on=(EAGER, XLA, UNROLL),
-    nightly=(
-        FUNCTION,
-        UNKNOWN,
-        CELL,
-    ),
+    nightly=(FUNCTION, UNKNOWN, CELL),
     seed=st.integers(0, 99),
 )
 def test_permuting_the_features_changes_nothing(case, path, seed):

@@ -42,10 +42,7 @@ def test_what_stands_in_a_masked_step_changes_nothing(case, path, value):
     choices={**NEVER_MASKED, **EXACT},
     integers=True,
     on=(EAGER, UNROLL, UNKNOWN),
-    nightly=(
-        FUNCTION,
-        XLA,
-    ),
+    nightly=(FUNCTION, XLA),
     needs={"mask"},
 )
 def test_a_mask_of_true_entries_masks_nothing(case, path):
@@ -77,11 +74,7 @@ def test_without_sequences_zero_output_for_mask_is_not_used(case, path):
     choices={**ALWAYS_MASKED, **EXACT},
     integers=True,
     on=(EAGER, UNROLL),
-    nightly=(
-        FUNCTION,
-        UNKNOWN,
-        XLA,
-    ),
+    nightly=(FUNCTION, UNKNOWN, XLA),
     needs={"mask"},
     form=st.sampled_from(("int32", "uint8", "float32", "int64", "of one number a step")),
 )

@@ -11,7 +11,7 @@ from reference.rounding import FORMATS
 from tests.harness import layer
 from tests.harness.compare import Mismatch, assert_same
 from tests.harness.layer import CLIP
-from tests.harness.paths import EAGER, UNKNOWN, UNROLL, XLA, the_layer
+from tests.harness.paths import EAGER, UNKNOWN, UNROLL, WHOLE, XLA, the_layer
 from tests.harness.properties import documented
 from tests.harness.releases import FIXED_BATCHES, batch_input, reset_state, tf
 from tests.harness.stateful import integers, machine
@@ -20,7 +20,7 @@ STATEFUL = (
     "stateful: Boolean (default: `False`). If `True`, the last state for each sample at index i in "
     "a batch will be used as the initial state for the sample of index i in the following batch."
 )
-NEEDS = {"stateful", "return_sequences", "return_state"}
+NEEDS = {"stateful", *WHOLE}
 X = integers(9, 4, 3, 2).astype(np.float32)
 
 
@@ -40,9 +40,7 @@ def test_a_stateful_layer_goes_on_from_its_last_state(path, dtype):
     needs=NEEDS,
 )
 def test_a_stateful_layer_refuses_another_batch_size(path, rows):
-    options = {"return_sequences": True, "return_state": True, **dict(path.options)}
-    made = layer.under_test().build(4, 2, batch=3, stateful=True, **options)
-    run = path.call(made)
+    run = path.call(path.new(4, 2, batch=3, stateful=True))
     try:
         with the_layer():
             run(tf.ones((rows, 3, 2)))

@@ -9,12 +9,11 @@ import pytest
 from tests.harness import layer, timing
 from tests.harness.compare import Mismatch
 from tests.harness.copies import PREDICT
-from tests.harness.paths import EAGER, EVERY, FUNCTION, UNKNOWN, UNROLL, XLA, the_layer
+from tests.harness.paths import EAGER, EVERY, FUNCTION, UNKNOWN, UNROLL, WHOLE, XLA, the_layer
 from tests.harness.properties import documented
 from tests.harness.releases import tf
 from tests.harness.timing import expect
 
-WHOLE = {"return_sequences", "return_state"}
 CALL = "output = simple_rnn(inputs)"
 LOOP = "unroll: ... else a symbolic loop will be used."
 UNROLLED = "unroll: If `True`, the network will be unrolled"
@@ -33,11 +32,6 @@ SUPERLINEAR = 1.5
 once it is 0.55 b T at the larger length."""
 
 
-def built(path, units=4, features=8):
-    options = {name: True for name in WHOLE} | dict(path.options)
-    return layer.under_test().build(units, features, **options)
-
-
 def ones(batch: int, time: int, features: int = 8) -> np.ndarray:
     return np.ones((batch, time, features), np.float32)
 
@@ -47,7 +41,7 @@ def ones(batch: int, time: int, features: int = 8) -> np.ndarray:
 
 @documented("SimpleRNN", LOOP, needs=WHOLE)
 def test_one_trace_serves_many_lengths_and_batches():
-    call = UNKNOWN.call(built(UNKNOWN))
+    call = UNKNOWN.call(UNKNOWN.new(4, 8))
     with the_layer():
         call(tf.constant(ones(1, 1)))
         for batch, time in ((2, 7), (32, 10), (5, 100)):
@@ -58,7 +52,7 @@ def test_one_trace_serves_many_lengths_and_batches():
 @pytest.mark.parametrize("path", [EAGER, UNROLL, FUNCTION, XLA, PREDICT], ids=str)
 @documented("SimpleRNN", CALL, needs=WHOLE)
 def test_a_new_array_of_the_same_shape_makes_no_new_trace(path):
-    call = path.call(built(path))
+    call = path.call(path.new(4, 8))
     with the_layer():
         call(ones(2, 5))
         graphs = [timing.graphs_built(call, ones(2, 5)) for _ in range(3)]
@@ -67,7 +61,7 @@ def test_a_new_array_of_the_same_shape_makes_no_new_trace(path):
 
 @documented("SimpleRNN", CALL, needs=WHOLE)
 def test_an_eager_call_makes_no_new_trace_for_each_new_length():
-    call = built(EAGER)
+    call = EAGER.new(4, 8)
     with the_layer():
         call(ones(2, 3)), call(ones(2, 5))
         graphs = [timing.graphs_built(call, ones(2, time)) for time in (4, 6, 9)]
@@ -76,7 +70,7 @@ def test_an_eager_call_makes_no_new_trace_for_each_new_length():
 
 @documented("SimpleRNN", LOOP, needs=WHOLE)
 def test_a_loop_has_as_many_operations_whatever_its_length():
-    made = built(FUNCTION)
+    made = FUNCTION.new(4, 8)
     with the_layer():
         few, many = (timing.operations(made, ones(2, time)) for time in (2, 40))
     expect("operations for 40 steps", many, few)
@@ -84,7 +78,7 @@ def test_a_loop_has_as_many_operations_whatever_its_length():
 
 @documented("SimpleRNN", UNROLLED, needs=WHOLE | {"unroll"})
 def test_each_step_adds_as_many_operations_where_the_layer_is_unrolled():
-    made = built(UNROLL)
+    made = UNROLL.new(4, 8)
     with the_layer():
         n = {time: timing.operations(made, ones(2, time)) for time in (2, 3, 12)}
     expect("whether a step adds operations", n[3] > n[2], True)
@@ -94,7 +88,7 @@ def test_each_step_adds_as_many_operations_where_the_layer_is_unrolled():
 @pytest.mark.parametrize(("path", "each"), [(EAGER, 1), (UNROLL, 1), (FUNCTION, 0)], ids=str)
 @documented("SimpleRNN", LOOP, needs=WHOLE | {"cell"})
 def test_a_step_calls_the_cell_once_at_most_and_a_step_of_a_trace_never(path, each):
-    made = built(path)
+    made = path.new(4, 8)
     calls = {}
     for time in (3, 10):
         with the_layer(), timing.counted(made.cell, "call") as counted:
@@ -110,7 +104,7 @@ def test_a_step_calls_the_cell_once_at_most_and_a_step_of_a_trace_never(path, ea
 @pytest.mark.parametrize("path", [UNKNOWN, XLA], ids=str)
 @documented("SimpleRNN", LOOP, needs=WHOLE)
 def test_time_grows_no_faster_than_the_length(path):
-    call = path.call(built(path, features=64))
+    call = path.call(path.new(4, 64))
     short, long = (tf.constant(ones(32, time, 64)) for time in (64, 1024))
 
     def in_parts():
@@ -128,7 +122,7 @@ def test_time_grows_no_faster_than_the_length(path):
 )
 @documented("SimpleRNN", STEP, needs=WHOLE)
 def test_the_layer_is_about_as_fast_as_the_same_kernels_by_hand(path, time):
-    made, x = built(path), tf.constant(ones(32, time))
+    made, x = path.new(4, 8), tf.constant(ones(32, time))
     by_hand = timing.python_loop if path is EAGER else timing.while_loop
     call, other = path.call(made), path.call(by_hand(*map(tf.constant, made.get_weights())))
     with the_layer():
@@ -150,9 +144,9 @@ def judge(ratios: timing.Ratios, what: str) -> None:
 @pytest.mark.parametrize("time", LENGTHS)
 @pytest.mark.parametrize("path", EVERY, ids=str)
 def test_step_loop(benchmark, path, time, record_property):
-    if missing := layer.under_test().lacks(path.needs | dict(path.options).keys()):
+    if missing := layer.under_test().lacks(WHOLE | path.wants):
         pytest.skip(f"not applicable: the layer has no {', '.join(missing)}")
-    call, x = path.call(built(path)), tf.constant(ones(32, time))
+    call, x = path.call(path.new(4, 8)), tf.constant(ones(32, time))
     benchmark.group = f"step loop, T = {time}"
     benchmark.pedantic(call, args=(x,), rounds=3, iterations=max(1, 10 // time), warmup_rounds=1)
     if benchmark.stats is not None:

@@ -8,7 +8,7 @@ from tests.harness import cells, layer
 from tests.harness.compare import Mismatch, assert_exact, assert_same
 from tests.harness.copies import rnn_like
 from tests.harness.layer import CLIP
-from tests.harness.paths import CELL, arguments_of, the_layer
+from tests.harness.paths import CELL, WHOLE, arguments_of, the_layer
 from tests.harness.properties import documented, promise
 from tests.harness.releases import INITIAL_STATES, reset_state, shapes_of, tf
 from tests.harness.stateful import integers
@@ -250,7 +250,7 @@ UNLIKE = {
     "Bidirectional",
     "`backward_layer` and `layer` should have different `go_backwards` argument values. A "
     "`ValueError` will be raised if these requirements are not met.",
-    needs={"go_backwards", "return_sequences", "return_state", "stateful"},
+    needs={"go_backwards", "stateful", *WHOLE},
 )
 def test_bidirectional_refuses_a_backward_layer_that_does_not_match(unlike):
     make = layer.under_test().make

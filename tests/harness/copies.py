@@ -66,7 +66,6 @@ def exported(made):
 
 def tflite(made):
     """What the interpreter of TensorFlow Lite computes from the converted layer, of fixed shape."""
-    import tensorflow as tf
 
     def run(x, initial_state=None, mask=None):
         outputs, state = made(

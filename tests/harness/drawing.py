@@ -192,8 +192,7 @@ def pool(choices: tuple, size: int, seed: int) -> tuple[Plan, ...]:
 
 usual_examples: float = math.inf
 """The profile's own number of examples. Pools are of a size for it: more examples fill them with
-more values and take no more memory. What TensorFlow has compiled it never gives back.
-"""
+more values, and make no more traces. What TensorFlow has compiled it never gives back."""
 
 pool_seed = 0
 """Which plans the pools hold; set with Hypothesis's seed, so that fresh seeds see fresh plans."""

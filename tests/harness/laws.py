@@ -198,8 +198,7 @@ class Law:
 
     def missing(self, path: Path) -> list[str]:
         """The features that this law needs on that path and the layer has not."""
-        wanted = self.needs | path.needs | dict(path.options).keys()
-        return layer.under_test().lacks(wanted)
+        return layer.under_test().lacks(self.needs | path.wants)
 
     def known(self, path: Path) -> list[deviations.Deviation]:
         """The deviations that are why this release does not keep the law on that path."""

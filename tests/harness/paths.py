@@ -15,6 +15,9 @@ from tests.harness.releases import KERAS_2, tf
 
 TRACES_KEPT = 96
 
+WHOLE = frozenset({"return_sequences", "return_state"})
+"""The options that make a layer give the outputs of all steps, and the state."""
+
 
 @dataclass(frozen=True)
 class Path:
@@ -47,9 +50,19 @@ class Path:
         """The same path with further constructor arguments, in place of a case's own."""
         return replace(self, options=(*self.options, *more.items()))
 
+    @property
+    def wants(self) -> frozenset[str]:
+        """The features of a layer without which this path is not applicable."""
+        return self.needs | dict(self.options).keys()
+
+    def new(self, units: int, features: int, **options):
+        """A new layer of this path with weights of its own, for whole sequences and the state."""
+        given = {**dict.fromkeys(WHOLE, True), **dict(self.options), **options}
+        return layer.under_test().build(units, features, **given)
+
     def built(self, case: Case):
         """The layer for this case with its weights set, for whole sequences and states."""
-        return self.layer(case, return_sequences=True, return_state=True)
+        return self.layer(case, **dict.fromkeys(WHOLE, True))
 
     def layer(self, case: Case, **flags):
         """The layer for this case with its weights set. flags: further constructor arguments."""
@@ -143,8 +156,6 @@ def xla(made):
 
 def unknown(made):
     """A tf.function that knows neither batch nor time, whatever it is called with first."""
-    import tensorflow as tf
-
     traced = {}
 
     def any_size(name, value):
@@ -166,7 +177,6 @@ def unknown(made):
 
 def cell_loop(made):
     """The loop over the steps that a user would write with the layer's own cell."""
-    import tensorflow as tf
 
     def call(x, initial_state=None):
         state = initial_state or [tf.zeros((x.shape[0], made.units), x.dtype)]
@@ -181,7 +191,6 @@ def cell_loop(made):
 
 def time_major(made):
     """Inputs, mask and outputs of shape (time, batch, ...), turned on the way in and out."""
-    import tensorflow as tf
 
     def call(x, mask=None, **more):
         if mask is not None:

@@ -36,6 +36,7 @@ def all_properties() -> dict[str, "Property | Documented"]:
     return {name: PROPERTIES[name] for name in sorted(PROPERTIES, key=place)}
 
 
+@dataclass(frozen=True)
 class Property:
     """One sentence of the documentation, checked on any case, on each path where it has a meaning.
 
@@ -43,21 +44,28 @@ class Property:
     arguments: as in `promise`.
     """
 
-    def __init__(
-        self, body, source, sentence, choices, integers, on, needs, covers, thorough, also, **more
-    ):
-        self.name, self.body = body.__name__, body
-        self.source, self.sentence = source, sentence
-        self.choices, self.integers, self.on = choices, integers, on
-        self.needs = frozenset(needs)
-        self.covers, self.thorough, self.also = covers, thorough, also
-        self.prepare, self.script = more["prepare"], more["script"]
-        self.trace_cost, self.case_cost = more["trace_cost"], more["case_cost"]
+    body: Callable
+    source: str
+    sentence: str
+    choices: Mapping[str, tuple]
+    integers: bool
+    on: Collection[paths.Path]
+    needs: frozenset[str]
+    covers: Collection[str]
+    thorough: bool
+    prepare: Callable[[Case], Case]
+    script: Callable[[paths.Path, Case], str]
+    trace_cost: int
+    case_cost: int
+    also: Mapping[str, SearchStrategy]
+
+    @property
+    def name(self) -> str:
+        return self.body.__name__
 
     def missing(self, path: paths.Path) -> list[str]:
         """The features that this property needs on that path and the layer has not."""
-        wanted = self.needs | path.needs | dict(path.options).keys()
-        return layer.under_test().lacks(wanted | {"return_sequences", "return_state"})
+        return layer.under_test().lacks(self.needs | path.wants | paths.WHOLE)
 
     def check(self, path: paths.Path, record: Callable[[str, object], None]) -> None:
         """Verify the property on that path, and record cases and error/bound."""
@@ -164,12 +172,6 @@ def promise(
     """
 
     def decorate(body):
-        more = {
-            "prepare": prepare,
-            "script": script,
-            "trace_cost": trace_cost,
-            "case_cost": case_cost,
-        }
         prop = Property(
             body,
             source,
@@ -177,11 +179,14 @@ def promise(
             choices or {},
             integers,
             on,
-            needs,
+            frozenset(needs),
             covers,
             thorough,
+            prepare,
+            script,
+            trace_cost,
+            case_cost,
             also,
-            **more,
         )
         PROPERTIES[prop.name] = prop
 
@@ -228,7 +233,7 @@ def documented(source: str, sentence: str, *, needs: Collection[str] = ()):
         def test(record_property, **arguments):
             needs = prop.needs | ({arguments.get("argument")} & set(layer.OPTIONS))
             if isinstance(path := arguments.get("path"), paths.Path):
-                needs |= path.needs | dict(path.options).keys()
+                needs |= path.wants
             begin(record_property, prop, layer.under_test().lacks(needs))
             record_property("cases", 1)
             facts = {k: str(v) if isinstance(v, paths.Path) else v for k, v in arguments.items()}

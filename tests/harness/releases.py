@@ -92,15 +92,14 @@ def export(model, folder):
     return lambda x: loaded.serve(x) if own else loaded(x)
 
 
-_ROWS = tf.zeros((3, 2))
 INITIAL_STATES = (
     {
         "batch_size and dtype": lambda cell: cell.get_initial_state(batch_size=3, dtype="float32"),
-        "inputs": lambda cell: cell.get_initial_state(inputs=_ROWS),
+        "inputs": lambda cell: cell.get_initial_state(inputs=tf.zeros((3, 2))),
         "inputs of unknown batch": lambda cell: tf.function(
             lambda x: cell.get_initial_state(inputs=x),
             input_signature=[tf.TensorSpec([None, 2])],
-        )(_ROWS),
+        )(tf.zeros((3, 2))),
     }
     if KERAS_2
     else {"batch_size": lambda cell: cell.get_initial_state(batch_size=3)}

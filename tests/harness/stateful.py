@@ -8,7 +8,7 @@ from tests.harness import drawing, layer
 from tests.harness.cases import Case, noise, replace
 from tests.harness.compare import Mismatch, assert_same
 from tests.harness.layer import CLIP
-from tests.harness.paths import Path, arguments_of, the_layer
+from tests.harness.paths import WHOLE, Path, arguments_of, the_layer
 from tests.harness.releases import reset_state, set_state, starting_state
 
 CHOICES = {
@@ -51,7 +51,7 @@ def machine(path: Path, dtype: str) -> type[RuleBasedStateMachine]:
         @initialize(case=drawing.cases(choices, path.lacks, integers=True, plans=PLANS))
         def build(self, case: Case):
             self.case, self.state = case, np.zeros((case.batch, case.units))
-            self.made = path.layer(case, stateful=True, return_sequences=True, return_state=True)
+            self.made = path.layer(case, stateful=True, **dict.fromkeys(WHOLE, True))
             self.reset()
             self.call(self.after(0, 2))  # so that there is no run without a call, of either kind
             if "initial_state" in layer.under_test().features:

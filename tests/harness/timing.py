@@ -27,7 +27,6 @@ ENOUGH = int(stats.binom.isf(ALARM, PAIRS, 0.5)) + 1
 FEW = 9
 """Pairs that are timed in any case, for the median."""
 
-
 FEWEST = 5
 """Rounds of a measurement."""
 
@@ -73,9 +72,6 @@ class Cost:
 
     fixed: float
     step: float
-
-    def of(self, length):
-        return self.fixed + self.step * length
 
 
 def fit(lengths: Sequence[int], took: Sequence[float]) -> Cost:

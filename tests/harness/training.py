@@ -1,7 +1,6 @@
 """Training a small model that has the layer under test in it, in float64, in three ways."""
 
 import contextlib
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -62,30 +61,26 @@ def by_train_on_batch(made, batches, optimizer, loss) -> Training:
     return Training(np.array([made.train_on_batch(x, y) for x, y in batches]), weights_of(made))
 
 
-def by_tape(made, batches, optimizer, loss, seen=lambda made, predictions: None) -> Training:
-    """The loop that a user would write; `seen` is shown the predictions before each step."""
+def by_tape(made, batches, optimizer, loss, seen=lambda weights, predictions: None) -> Training:
+    """The loop that a user would write; `seen` is shown each step's weights and predictions."""
     losses = []
     for x, y in batches:
         with tf.GradientTape() as tape:
             predictions = made(tf.constant(x), training=True)
             value = loss(tf.constant(y), predictions) + sum(made.losses)
-        seen(made, predictions.numpy())
+        seen(weights_of(made), predictions.numpy())
         gradients = tape.gradient(value, list(map(variable, made.trainable_weights)))
         optimizer.apply_gradients(zip(gradients, made.trainable_weights, strict=True))
         losses.append(float(value))
     return Training(np.array(losses), weights_of(made))
 
 
-def with_masks(batches, rates: dict) -> tuple[list, Callable]:
-    """The batches to be, each with the masks that its predictions tell, and what looks at them."""
-    told = []
-
-    def seen(made, predictions):
-        x, y = batches[len(told)]
-        trainer = Trainer(weights_of(made), sgd(0.0))
-        told.append((x, y, masks_that_explain(trainer, x, predictions, **rates)))
-
-    return told, seen
+def with_masks(batches, steps, rates: dict) -> list:
+    """The batches, each with the masks that its step's weights and predictions tell."""
+    return [
+        (x, y, masks_that_explain(Trainer(weights, sgd(0.0)), x, predictions, **rates))
+        for (x, y), (weights, predictions) in zip(batches, steps, strict=True)
+    ]
 
 
 WAYS = {"fit": by_fit, "train_on_batch": by_train_on_batch, "tape": by_tape}
@@ -96,14 +91,14 @@ def assert_follows(
 ) -> Training:
     """TensorFlow's losses and weights are those of the reference, from the same weights and, with
     dropout, from the masks that a loop with a tape shows."""
-    run = WAYS[way]
+    run, steps = WAYS[way], []
     if rates := {name: rate for name, rate in options.items() if "dropout" in name}:
-        told, seen = with_masks(batches, rates)
-        run = partial(run, seen=seen)
+        run = partial(run, seen=lambda *step: steps.append(step))
     with float64(), the_layer():
         made = model(make_trainer().weights, batch, time, **options)
         got = run(made, batches, optimizer(), loss())
-    batches = told if rates else batches
+    if rates:
+        batches = with_masks(batches, steps, rates)
     expected, bound = train(make_trainer, batches), spread(make_trainer, batches)
     for what, value, wanted, far in [
         ("losses", got.losses, expected.losses, bound.losses),

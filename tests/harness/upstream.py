@@ -3,6 +3,7 @@
 from tests.harness.copies import BATCHES
 from tests.harness.paths import through
 from tests.harness.releases import tf
+from tests.harness.wrappers import another, batch_of
 
 
 def blanked(x, mask):
@@ -57,13 +58,9 @@ def masking_and_two_layers(made):
     def call(x, mask):
         x = blanked(x, mask)
         masked = tf.keras.layers.Masking(9.0, dtype=x.dtype)(x)
-        second = type(made).from_config({**made.get_config(), "name": "second"})
-        second.go_backwards = False
         _, U, *b = made.get_weights()
-        second.build((None, None, U.shape[0]))
-        second.set_weights([U.T, -U, *(-v for v in b)])
         outputs, first_state = made(masked)
-        outputs, second_state = second(outputs)
+        outputs, second_state = another(made, U.T, -U, *(-v for v in b))(outputs)
         return outputs, first_state, second_state
 
     return call
@@ -75,6 +72,8 @@ EMBEDDING = through(embedding, choices=BATCHES)
 TWO_LAYERS = through(
     masking_and_two_layers,
     blanked,
+    batch_of,
+    another,
     choices=BATCHES,
     lacks=frozenset({"initial_state", "go_backwards"}),
 )

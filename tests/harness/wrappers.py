@@ -39,52 +39,36 @@ def again(made, wrapper):
     return copy
 
 
-def wrapped_in_bidirectional(made, merge_mode, copied=False):
-    """The results of Bidirectional, or of a copy of it, in a flat list; the initial state of the
-    backward layer is minus that of the forward layer."""
-
-    def call(x, initial_state=None, mask=None):
-        both = both_ways(made, merge_mode)
-        both = again(made, both) if copied else both
-        more = {} if mask is None else {"mask": mask}
-        if initial_state is not None:
-            more["initial_state"] = [initial_state[0], -initial_state[0]]
-        return tf.nest.flatten(both(x, **more))
-
-    return call
-
-
-def two_cells(made, second=lambda cell: cell):
-    """RNN over the layer's cell and what `second` makes of another one, with its weights set."""
+def two_cells(made, wrapped=lambda cell: cell):
+    """RNN over the layer's cell and another one, wrapped, with its weights set."""
     one, other = (
         type(made.cell).from_config({**made.cell.get_config(), "name": name})
         for name in ("first", "second")
     )
-    rnn = rnn_like(made, [one, second(other)])
+    rnn = rnn_like(made, [one, wrapped(other)])
     W, U, *b = made.get_weights()
     rnn.build((None, None, W.shape[0]))
     rnn.set_weights([W, U, *b, U.T, -U, *(-v for v in b)])
     return rnn
 
 
-def stacked_on_itself(made, wrap=lambda rnn: rnn, second=lambda cell: cell):
-    """The results of what `wrap` makes of RNN over two cells, in a flat list; the initial state of
-    the second is minus that of the first."""
+def with_two_states(wrapper):
+    """The results of a wrapper of two layers or cells, in a flat list; the initial state of the
+    second is minus that of the first."""
 
     def call(x, initial_state=None, mask=None):
         more = {} if mask is None else {"mask": mask}
         if initial_state is not None:
             more["initial_state"] = [initial_state[0], -initial_state[0]]
-        return tf.nest.flatten(wrap(two_cells(made, second))(x, **more))
+        return tf.nest.flatten(wrapper(x, **more))
 
     return call
 
 
-def second(made, backwards: bool, features: int, *weights):
-    """Another layer of the same options, with these weights, in a direction of its own."""
-    config = {**made.get_config(), "go_backwards": backwards, "name": "second"}
-    other = type(made).from_config(config)
-    other.build((batch_of(made), None, features))
+def another(made, *weights, **changes):
+    """A layer of the same configuration but for the changes, with these weights."""
+    other = type(made).from_config({**made.get_config(), "name": "another", **changes})
+    other.build((batch_of(made), None, weights[0].shape[0]))
     other.set_weights(weights)
     return other
 
@@ -97,7 +81,7 @@ def batch_of(made) -> int | None:
 def both_by_hand(made, merge_mode):
     """What `both_ways` computes, from the layer and a second one."""
     W, U, *b = made.get_weights()
-    other = second(made, not made.go_backwards, W.shape[0], -W, U.T, *b)
+    other = another(made, -W, U.T, *b, go_backwards=not made.go_backwards)
     merge = {
         "sum": tf.add,
         "mul": tf.multiply,
@@ -111,7 +95,7 @@ def both_by_hand(made, merge_mode):
 def stacked_by_hand(made):
     """What `two_cells` computes, from the layer and a second one."""
     _, U, *b = made.get_weights()
-    other = second(made, False, U.shape[0], U.T, -U, *(-v for v in b))
+    other = another(made, U.T, -U, *(-v for v in b), go_backwards=False)
     return lambda x: other(made(x)), [made, other]
 
 
@@ -160,47 +144,63 @@ def one_on_the_other(case: Case) -> list[np.ndarray]:
     return [outputs, *finals]
 
 
-def _bidirectional(name: str, merge_mode, copied: bool = False) -> Path:
+def _of_two(name: str, make, expression: str, *parts, **more) -> Path:
+    """The path of a wrapper, made by `make`, of two layers or cells; parts and more as in Path."""
     return Path(
-        f"bidirectional-{name}",
-        lambda made: wrapped_in_bidirectional(made, merge_mode, copied),
-        f"wrapped_in_bidirectional(layer, {merge_mode!r}, {copied})(x, **more)",
-        parts=(both_ways, again, wrapped_in_bidirectional),
-        needs=frozenset({"go_backwards"}),
+        name,
+        lambda made: with_two_states(make(made)),
+        f"with_two_states({expression})(x, **more)",
+        parts=(*parts, with_two_states),
         choices=BATCHES,
-        share=0.2 if copied else 0.5,
+        **more,
     )
 
 
-BIDIRECTIONAL = {
-    **{_bidirectional(str(mode), mode): mode for mode in MERGES},
-    _bidirectional("copied", "sum", copied=True): "sum",
-}
+def _bidirectional(merge_mode) -> Path:
+    return _of_two(
+        f"bidirectional-{merge_mode}",
+        lambda made: both_ways(made, merge_mode),
+        f"both_ways(layer, {merge_mode!r})",
+        both_ways,
+        needs=frozenset({"go_backwards"}),
+        share=0.5,
+    )
+
+
+BIDIRECTIONAL_COPIED = _of_two(
+    "bidirectional-copied",
+    lambda made: again(made, both_ways(made, "sum")),
+    "again(layer, both_ways(layer, 'sum'))",
+    both_ways,
+    again,
+    needs=frozenset({"go_backwards"}),
+    share=0.2,
+)
+BIDIRECTIONAL = {**{_bidirectional(mode): mode for mode in MERGES}, BIDIRECTIONAL_COPIED: "sum"}
 """The merge mode of each such path."""
 
 
-STACKED = Path(
-    "stacked cells",
-    stacked_on_itself,
-    "stacked_on_itself(layer)(x, **more)",
-    parts=(rnn_like, two_cells),
-    needs=frozenset({"cell"}),
-    choices=BATCHES,
+STACKED = _of_two(
+    "stacked cells", two_cells, "two_cells(layer)", rnn_like, two_cells, needs=frozenset({"cell"})
 )
-STACKED_COPIED = replace(
-    STACKED,
-    name="stacked cells-copied",
-    call=lambda made: stacked_on_itself(made, lambda rnn: again(made, rnn)),
-    expression="stacked_on_itself(layer, lambda rnn: again(layer, rnn))(x, **more)",
-    parts=(rnn_like, two_cells, again, stacked_on_itself),
+STACKED_COPIED = _of_two(
+    "stacked cells-copied",
+    lambda made: again(made, two_cells(made)),
+    "again(layer, two_cells(layer))",
+    rnn_like,
+    two_cells,
+    again,
+    needs=frozenset({"cell"}),
     share=0.2,
 )
-STACKED_OWN = replace(
-    STACKED,
-    name="stacked cells-one's own",
-    call=lambda made: stacked_on_itself(made, second=Own),
-    expression="stacked_on_itself(layer, second=Own)(x, **more)",
-    parts=(rnn_like, Own, two_cells, stacked_on_itself),
+STACKED_OWN = _of_two(
+    "stacked cells-one's own",
+    lambda made: two_cells(made, Own),
+    "two_cells(layer, Own)",
+    rnn_like,
+    Own,
+    two_cells,
+    needs=frozenset({"cell"}),
     share=0.2,
 )
 ON_EACH_OTHER = (STACKED, STACKED_COPIED, STACKED_OWN)

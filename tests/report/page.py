@@ -87,10 +87,8 @@ def markdown(table: Table, red: list[str], short: bool = False) -> str:
 
     short: what is verified everywhere stands in one row.
     """
-    rows = list(table.rows.values())
-    alike = [row for row in rows if {c.state for c in row.cells.values()} == {VERIFIED}]
-    alike = alike if short else []
-    rows = [row for row in rows if row not in alike]
+    alike = [row for row in table.rows.values() if short and row.is_verified]
+    rows = [row for row in table.rows.values() if row not in alike]
     cases = {c.name: sum(row.cells[c.name].cases for row in alike) for c in table.columns}
     return _render("table.md.jinja", table, red, rows=rows, alike=len(alike), cases=cases)
 

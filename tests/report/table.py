@@ -126,6 +126,11 @@ class Row:
         return title(self.name)
 
     @property
+    def is_verified(self) -> bool:
+        """Whether it is verified in every environment."""
+        return all(cell.state == VERIFIED for cell in self.cells.values())
+
+    @property
     def is_same(self) -> bool:
         """Whether it is the same in every environment, for the same reasons."""
         return len({(cell.state, cell.deviations) for cell in self.cells.values()}) < 2
