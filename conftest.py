@@ -1,6 +1,7 @@
 """Options, profiles and the header; all else is in tests/harness."""
 
 import contextlib
+import gc
 import os
 
 import pytest
@@ -99,3 +100,16 @@ def pytest_configure(config):
     config.pluginmanager.register(report.Report(config), "simplernn-report")
     if config.getoption("--report-log", None):
         config.pluginmanager.register(record.Record(config), "simplernn-record")
+
+
+def pytest_collection_finish():
+    gc.collect()
+    gc.freeze()  # what is imported by now stays, and no collection need look at it again
+
+
+def pytest_runtest_teardown():
+    from tests.harness.releases import tf
+
+    # TensorFlow keeps what it made for each variable, 140 KB for a layer of Keras 3 that is long
+    # gone, until it is told to let go.
+    tf.keras.backend.clear_session()
