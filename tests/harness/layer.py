@@ -145,7 +145,8 @@ def select(name: str) -> None:
     """Make the layer of that name the one under test, or raise Unusable."""
     global _under_test
     _under_test = LayerUnderTest(name)
-    kept_layer.cache_clear()
+    for kept in (kept_layer, traced_layer):
+        kept.cache_clear()
 
 
 def under_test() -> LayerUnderTest:
@@ -154,10 +155,16 @@ def under_test() -> LayerUnderTest:
     return _under_test
 
 
-@functools.lru_cache(maxsize=64)
-def kept_layer(units: int, features: int, options: tuple[tuple[str, object], ...]):
+def _built(units: int, features: int, options: tuple[tuple[str, object], ...]):
     """One built layer for each kind of case; its weights are whatever was set last."""
     return under_test().build(units, features, **dict(options))
+
+
+TRACES_KEPT = 512
+"""Nothing of what XLA compiles is given back, so that what is traced is kept and used again."""
+
+kept_layer = functools.lru_cache(maxsize=64)(_built)
+traced_layer = functools.lru_cache(maxsize=TRACES_KEPT)(_built)
 
 
 def set_weights(layer, *weights) -> None:

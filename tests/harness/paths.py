@@ -13,8 +13,6 @@ from tests.harness.cases import Case
 from tests.harness.compare import Mismatch, Run
 from tests.harness.releases import KERAS_2, tf
 
-TRACES_KEPT = 96
-
 WHOLE = frozenset({"return_sequences", "return_state"})
 """The options that make a layer give the outputs of all steps, and the state."""
 
@@ -75,7 +73,8 @@ class Path:
         if options.get("stateful"):
             options["batch"] = case.batch  # a stateful layer is built for one
         with the_layer():
-            made = layer.kept_layer(case.units, case.features, tuple(sorted(options.items())))
+            kept = layer.traced_layer if self.traced else layer.kept_layer
+            made = kept(case.units, case.features, tuple(sorted(options.items())))
             layer.set_weights(made, *case.weights)
         return made
 
@@ -136,7 +135,7 @@ def arguments_of(case: Case) -> dict:
     return arguments
 
 
-@functools.lru_cache(maxsize=TRACES_KEPT)
+@functools.lru_cache(maxsize=layer.TRACES_KEPT)
 def _traced(path: Path, made, arguments: tuple[str, ...], shape):
     """One tf.function for each layer, choice of arguments and, where it matters, shape."""
     return path.call(made)
