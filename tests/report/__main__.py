@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--short",
         action="store_true",
-        help="in the table, give what is verified in every environment one row",
+        help="in the table, one row for what is verified everywhere, and else nothing but marks",
     )
     parser.add_argument(
         "--since",

@@ -85,12 +85,14 @@ def drawings(results: Iterable[Result]) -> Iterator[tuple[str, bytes]]:
 def markdown(table: Table, red: list[str], short: bool = False) -> str:
     """The table alone, to stand in a README.
 
-    short: what is verified everywhere stands in one row.
+    short: what is verified everywhere stands in one row, and each other cell is a mark.
     """
     alike = [row for row in table.rows.values() if short and row.is_verified]
     rows = [row for row in table.rows.values() if row not in alike]
     cases = {c.name: sum(row.cells[c.name].cases for row in alike) for c in table.columns}
-    return _render("table.md.jinja", table, red, rows=rows, alike=len(alike), cases=cases)
+    return _render(
+        "table.md.jinja", table, red, rows=rows, alike=len(alike), cases=cases, short=short
+    )
 
 
 def _render(template: str, table: Table, red: list[str], **more) -> str:
