@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import pytest
 from hypothesis import strategies as st
 
 from tests.harness import layer
@@ -10,7 +11,7 @@ from tests.harness.cases import replace
 from tests.harness.compare import Mismatch, assert_exact, assert_same
 from tests.harness.drawing import ALWAYS_MASKED, EXACT, NEVER_MASKED
 from tests.harness.layer import CLIP
-from tests.harness.paths import EAGER, FUNCTION, UNKNOWN, UNROLL, XLA
+from tests.harness.paths import EAGER, FUNCTION, UNKNOWN, UNROLL, XLA, the_layer
 from tests.harness.properties import documented, promise
 from tests.harness.releases import tf
 from tests.harness.upstream import EMBEDDING, MASKING, MODEL, TWO_LAYERS
@@ -116,6 +117,23 @@ def test_a_mask_is_handed_on_to_the_layer_behind(case, path):
     assert_same("outputs of the second", outputs, expected[0])
     assert_same("state of the first", first, expected[1])
     assert_same("state of the second", second, expected[2])
+
+
+@pytest.mark.parametrize("feature", range(3))
+@documented(
+    "Masking",
+    "if all values in the input tensor at that timestep are equal to `mask_value`, then the "
+    "timestep will be masked",
+    needs={"return_sequences", "mask"},
+)
+def test_a_step_in_which_one_value_is_another_is_not_masked(feature):
+    x = np.full((2, 5, 3), 9, np.float32)
+    x[:, ::2, feature] = 1
+    made = layer.under_test().build(4, 3, activation=None, return_sequences=True)
+    with the_layer():
+        masked = made(tf.keras.layers.Masking(9.0)(x))
+        expected = made(x, mask=tf.constant([[True, False, True, False, True]] * 2))
+    assert_same("outputs", masked, expected)
 
 
 class Unmasked(tf.keras.layers.Layer):

@@ -13,7 +13,7 @@ from tests.harness.compare import Mismatch, assert_same
 from tests.harness.layer import CLIP
 from tests.harness.paths import EAGER, UNKNOWN, UNROLL, WHOLE, XLA, the_layer
 from tests.harness.properties import documented
-from tests.harness.releases import FIXED_BATCHES, batch_input, reset_state, tf
+from tests.harness.releases import FIXED_BATCHES, batch_input, reset_state, set_state, tf
 from tests.harness.stateful import integers, machine
 
 STATEFUL = (
@@ -110,4 +110,13 @@ def test_reset_of_a_model_resets_its_layers():
     model(X[:2])
     with the_layer():
         (getattr(model, "reset_state", None) or model.reset_states)()
+    assert_same("state", np.asarray(made.states[0]), np.zeros((2, 4)))
+
+
+@documented("RNN", "To reset the states of your model, call `.reset_state()`", needs={"stateful"})
+def test_a_reset_forgets_even_what_is_no_number():
+    made = layer.under_test().build(4, 2, batch=2, stateful=True)
+    with the_layer():
+        set_state(made, np.full((2, 4), np.nan))
+        reset_state(made)
     assert_same("state", np.asarray(made.states[0]), np.zeros((2, 4)))

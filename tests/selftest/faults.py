@@ -545,6 +545,15 @@ class NeverReset(SimpleRNN):
         pass
 
 
+@fault("a reset multiplies the state by zero", "a_reset_forgets_even_what_is_no_number")
+class ResetByZero(SimpleRNN):
+    def reset_state(self):
+        self.states[0].assign(self.states[0] * 0)
+
+    def reset_states(self, states=None):
+        super().reset_states(states) if states is not None else ResetByZero.reset_state(self)
+
+
 @fault(
     "a stateful layer repeats the first row of a batch of another size",
     "a_stateful_layer_refuses_another_batch_size",

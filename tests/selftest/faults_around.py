@@ -98,6 +98,19 @@ def config_without_unroll(right):
 
 
 @planted(
+    "a step is masked by its first feature",
+    tf.keras.layers.Masking,
+    "call",
+    "a_step_in_which_one_value_is_another_is_not_masked",
+)
+def masked_by_the_first(right):
+    def call(self, inputs):
+        return right(self, tf.where(inputs[..., :1] == self.mask_value, self.mask_value, inputs))
+
+    return call
+
+
+@planted(
     "any merge_mode is taken for concat",
     Bidirectional,
     "__init__",
