@@ -108,8 +108,6 @@ def pytest_collection_finish():
 
 
 def pytest_runtest_teardown():
-    from tests.harness.releases import tf
+    from tests.harness import layer
 
-    # TensorFlow keeps what it made for each variable, 140 KB for a layer of Keras 3 that is long
-    # gone, until it is told to let go.
-    tf.keras.backend.clear_session()
+    layer.under_test().let_go_of_the_dead()
