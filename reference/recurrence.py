@@ -61,7 +61,8 @@ class Recurrence:
         x, live = self.in_order(inputs), self.in_order(every_step(inputs, mask))
         for t in range(time):
             used = live[:, t, None]
-            new = self.function.f(self.preactivation(x[:, t], state))
+            with np.errstate(invalid="ignore"):  # infinity less infinity is NaN, as it should be
+                new = self.function.f(self.preactivation(x[:, t], state))
             state = np.where(used, new, state)
             output = np.where(used, new, 0 if self.zero_output_for_mask else output)
             outputs[:, t] = output

@@ -1,12 +1,19 @@
 """h_t = activation(x_t W + h_{t-1} U + b), at each step, on each path."""
 
+import dataclasses
+
+import numpy as np
+from hypothesis import strategies as st
+
+from tests.harness.cases import replace
 from tests.harness.compare import assert_exact, assert_steps
 from tests.harness.drawing import EXACT
 from tests.harness.layer import CLIP
-from tests.harness.paths import EVERY, OF_KERAS_2, UNKNOWN, XLA
+from tests.harness.paths import EAGER, EVERY, OF_KERAS_2, UNKNOWN, UNROLL, XLA
 from tests.harness.properties import promise
 
 RECURRENT = "Fully-connected RNN where the output is to be fed back as the new input."
+UNROLL_300 = dataclasses.replace(UNROLL, choices={"time": (300,)}, share=0.4)
 
 
 @promise(
@@ -26,8 +33,23 @@ def test_each_step_is_within_rounding_of_the_recurrence(case, path):
     RECURRENT,
     choices={"time": (300, 1000), "large": (None,), "activation": (CLIP,), "dtype": ("float32",)},
     integers=True,
-    on=(UNKNOWN, XLA),
+    on=(UNKNOWN, XLA, UNROLL_300),
     case_cost=4,
 )
 def test_a_long_sequence_is_processed_to_its_end(case, path):
+    assert_exact(path.run(case), case)
+
+
+@promise(
+    "SimpleRNN",
+    RECURRENT,
+    choices={"activation": ("linear", None)},
+    integers=True,
+    on=(EAGER, UNROLL, UNKNOWN, XLA),
+    value=st.sampled_from((np.nan, np.inf, -np.inf)),
+)
+def test_what_is_no_finite_number_goes_where_the_recurrence_takes_it(case, path, value):
+    inputs = np.array(case.inputs)
+    inputs[-1:, case.time // 2, 0] = value
+    case = replace(case, inputs=inputs)
     assert_exact(path.run(case), case)

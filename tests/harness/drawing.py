@@ -45,7 +45,7 @@ CHOICES: dict[str, tuple] = {
 LARGE: dict[str, tuple] = {
     "units": (17, 33, 64, 130),
     "time": (33, 40),
-    "batch": (17, 33, 100),
+    "batch": (17, 33, 100, 260),
     "features": (17, 33, 64, 130),
 }
 """Sizes beyond what small draws see: code changes its way with size."""
@@ -237,11 +237,13 @@ def corners(integers: bool) -> dict[str, Case]:
     dense = integers_up_to(2, dense=True)
     if integers:
         return {
-            "right only up to 16 units": _corner(dense, units=33, activation=CLIP),
+            "right only up to 128 units": _corner(dense, units=130, activation=CLIP),
             "right only up to 32 steps": _corner(dense, time=40, batch=1, activation=CLIP),
-            "right for one row": _corner(dense, batch=17, activation="relu", use_bias=False),
+            "right only up to 256 rows": _corner(
+                dense, batch=260, activation="relu", use_bias=False
+            ),
             "right for one step": _corner(dense, time=1, batch=1, activation="relu"),
-            "takes features for units": _corner(dense, features=17, activation=CLIP),
+            "right only up to 128 features": _corner(dense, features=130, activation=CLIP),
             "a row without an unmasked step": _corner(dense, mask="all", activation=CLIP),
             "no state before the first unmasked step": _corner(
                 dense, mask="leading", activation=CLIP, go_backwards=True, time=6
@@ -252,6 +254,7 @@ def corners(integers: bool) -> dict[str, Case]:
     return {
         "an activation that saturates": _corner(floats(30.0, 1.0)),
         "a kernel beyond the range of its activation": _corner(floats(1e30, 1.0)),
+        "numbers far below one": _corner(floats(1e-9, 1.0)),
         "subnormal numbers": _corner(floats(1e-39, 1.0), activation="linear"),
         "a bound that chaos breaks": _corner(floats(1.0, 4.0), time=40, batch=1),
         "cancellation": replace(
@@ -260,7 +263,7 @@ def corners(integers: bool) -> dict[str, Case]:
             recurrent_kernel=-small.kernel,
             dtype="float64",
         ),
-        "right only up to 16 units": _corner(unit, units=130),
+        "right only up to 128 units": _corner(unit, units=130),
         "right only in float32": _corner(unit, dtype="float64", batch=17, time=1),
     }
 

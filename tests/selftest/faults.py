@@ -697,3 +697,34 @@ class UpTo256Steps(WrongResult):
 class FirstRowOnly(WrongResult):
     def bend_result(self, outputs, state, inputs, mask):
         return tf.gather(outputs, tf.zeros_like(tf.range(tf.shape(outputs)[0]))), state
+
+
+@fault("unrolled, right only up to 64 steps", "a_long_sequence_is_processed_to_its_end")
+class UnrolledUpTo64Steps(WrongResult):
+    def bend_result(self, outputs, state, inputs, mask):
+        right = tf.cast(tf.range(tf.shape(outputs)[1]) < 64, outputs.dtype)
+        return (outputs * right[:, None] if self.unroll else outputs), state
+
+
+@fault("right only up to 256 rows", "integers_give_the_recurrence_exactly")
+class UpTo256Rows(WrongResult):
+    def bend_result(self, outputs, state, inputs, mask):
+        right = tf.cast(tf.range(tf.shape(outputs)[0]) < 256, outputs.dtype)
+        return outputs * right[:, None, None], state
+
+
+@fault("outputs near zero are zero", "each_step_is_within_rounding_of_the_recurrence")
+class NearZeroIsZero(Wrong):
+    def bend_cell(self, right, inputs, states):
+        output, _ = right(inputs, states)
+        output = tf.where(tf.abs(output) < 1e-7, tf.zeros_like(output), output)
+        return output, [output]
+
+
+@fault(
+    "NaN in the inputs is hidden",
+    "what_is_no_finite_number_goes_where_the_recurrence_takes_it",
+)
+class HidesNaN(Wrong):
+    def bend_cell(self, right, inputs, states):
+        return right(tf.where(tf.math.is_nan(inputs), tf.zeros_like(inputs), inputs), states)
