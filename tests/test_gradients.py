@@ -17,6 +17,7 @@ from tests.harness.gradients import (
     probed,
     run,
     script,
+    second_derivative,
 )
 from tests.harness.paths import CELL, EAGER, FUNCTION, UNKNOWN, UNROLL, XLA
 from tests.harness.properties import promise
@@ -164,3 +165,18 @@ def test_the_jacobian_holds_the_gradient_of_every_output(case, path):
 )
 def test_forward_mode_gives_the_products_of_the_jacobian(case, path):
     assert_same("<V, J t>", *forward_mode(path, case))
+
+
+@promise(
+    "GradientTape",
+    "GradientTapes can be nested to compute higher-order derivatives.",
+    choices={**SMALL, "activation": ("linear", None), "dtype": ("float32", "float64")},
+    integers=True,
+    on=(EAGER, UNROLL),
+    nightly=(FUNCTION,),
+    trace_cost=3,
+    case_cost=3,
+)
+def test_nested_tapes_give_the_derivative_of_each_gradient(case, path):
+    for name, (got, expected) in second_derivative(path, case).items():
+        assert_same(f"derivative of the gradient to {name}", got, expected)

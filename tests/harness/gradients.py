@@ -178,10 +178,7 @@ def forward_mode(path: Path, case: Case) -> tuple[float, float]:
     reference's gradients, <gradient, t>."""
     made, arguments = path.built(case), arguments_of(case)
     primals = {"inputs": arguments["x"], **_weights(made), **_state(arguments)}
-    tangents = {
-        name: np.floor(noise(3 + i, tuple(value.shape)) * 3) - 1
-        for i, (name, value) in enumerate(primals.items())
-    }
+    tangents = _tangents(primals)
     with (
         the_layer(),
         tf.autodiff.ForwardAccumulator(
@@ -195,6 +192,47 @@ def forward_mode(path: Path, case: Case) -> tuple[float, float]:
         sum(np.sum(w * p) for w, p in zip(weightings(case), products, strict=True)),
         sum(np.sum(getattr(expected, name) * t) for name, t in tangents.items()),
     )
+
+
+def _tangents(primals) -> dict[str, np.ndarray]:
+    """For each argument -1, 0 or 1 in each entry."""
+    return {
+        name: np.floor(noise(3 + i, tuple(value.shape)) * 3) - 1
+        for i, (name, value) in enumerate(primals.items())
+    }
+
+
+def second_derivative(path: Path, case: Case) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """The derivative of each gradient along a tangent, from nested tapes and from the reference.
+
+    The case is linear and of at most 3 steps. Along a line its gradients are then polynomials of
+    degree 4 at most, so that the central difference of sixth order is their derivative, exactly.
+    """
+    made, arguments = path.built(case), arguments_of(case)
+    V, v = (tf.cast(np.asarray(w), case.dtype) for w in weightings(case))
+    sources = {"inputs": arguments["x"], **_weights(made), **_state(arguments)}
+    tangents = _tangents(sources)
+    call = Differentiated(path.call(made), made, at_once)
+    with the_layer():
+        with tf.GradientTape() as tape:
+            tape.watch([arguments["x"], *_state(arguments).values()])
+            _, first = call(output_weights=V, state_weights=v, **arguments)
+        second = tape.gradient(
+            list(first.values()),
+            sources,
+            output_gradients=[tf.cast(tangents[name], case.dtype) for name in first],
+            unconnected_gradients=tf.UnconnectedGradients.ZERO,
+        )
+
+    def gradients(at: int) -> Gradients:
+        moved = {name: np.asarray(getattr(case, name)) + at * t for name, t in tangents.items()}
+        return backpropagate(problem(replace(case, **moved)))
+
+    weighted = [(c, gradients(k), gradients(-k)) for k, c in ((1, 45), (2, -9), (3, 1))]
+    return {
+        name: (got, sum(c * (getattr(a, name) - getattr(b, name)) for c, a, b in weighted) / 60)
+        for name, got in second.items()
+    }
 
 
 def assert_exact_gradients(gradients: dict[str, np.ndarray], case: Case) -> None:

@@ -17,6 +17,7 @@ JACOBIAN = "the_jacobian_holds_the_gradient_of_every_output"
 FORWARD = "forward_mode_gives_the_products_of_the_jacobian"
 STATEFUL = "no_gradient_flows_from_an_earlier_call_of_a_stateful_layer"
 MASKED = "what_stands_in_a_masked_step_reaches_no_gradient"
+NESTED = "nested_tapes_give_the_derivative_of_each_gradient"
 NAN = "nan_in_a_masked_step_reaches_no_gradient"
 ALWAYS = (EXACT, STEPS, SLOPES, PERSISTENT)
 TRAINING = (
@@ -73,6 +74,17 @@ class HalvedWhereDropped(SimpleRNN):
 class LostInACast(Wrong):
     def bend_cell(self, right, inputs, states):
         return right(inputs, [in_bfloat16(states[0])])
+
+
+@tf.custom_gradient
+def right_once(x):
+    return tf.identity(x), tf.stop_gradient
+
+
+@fault("the gradient itself has no derivative", NESTED)
+class RightOnce(Wrong):
+    def bend_cell(self, right, inputs, states):
+        return right(inputs, [right_once(states[0])])
 
 
 @fault("no gradient flows to the initial state", *ALWAYS, MASKED)
