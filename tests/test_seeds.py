@@ -22,7 +22,7 @@ SET_RANDOM_SEED = (
     "Sets all random seeds (Python, NumPy, and backend framework, e.g. TF). You can use this "
     "utility to make almost any Keras program fully deterministic."
 )
-SEEDS = (1, 2, 1337, 2**31 + 5, 2**32 - 100)
+SEEDS = (1, 2**8 + 1, 2**16 + 1, 2**31 + 1, 2**32 - 100)  # a seed that is cut equals another
 MORE_THAN_32_BITS = (2**32 + 9, 2**40, 2**62 + 100)
 RANDOM = ("glorot_uniform", "orthogonal", "random_normal", "truncated_normal")
 RATES = {"dropout": P, "recurrent_dropout": Q}

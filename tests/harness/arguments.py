@@ -14,6 +14,7 @@ OF_CELL = (
     "use_bias",
     "dropout",
     "recurrent_dropout",
+    "seed",
     *(f"{part}_{kind}" for part in PARTS for kind in ("initializer", "regularizer", "constraint")),
 )
 """The arguments of a cell made by itself."""

@@ -22,7 +22,7 @@ from tests.harness.paths import EAGER, Path, the_layer
 from tests.harness.releases import tf
 
 FEATURES, ROWS, STEPS = 48, 512, 3
-P, Q = 0.3, 0.2  # rates of the inputs and of the states: p, q, 1 - p and 1 - q all differ
+P, Q = 0.3, 0.6  # rates of the inputs and of the states: p, q, 1 - p and 1 - q all differ
 NEEDS = frozenset({"activation", "use_bias", "return_sequences", "initial_state", "training"})
 INPUT, RECURRENT = NEEDS | {"dropout"}, NEEDS | {"recurrent_dropout"}
 BOTH = INPUT | RECURRENT

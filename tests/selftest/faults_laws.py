@@ -507,6 +507,13 @@ class ScaleTooLarge(Dropping):
         return mask if rate in (0, 1) else 1.01 * mask
 
 
+@fault("what is kept is not scaled where more than half is dropped", SCALE)
+class UnscaledWhereMostIsDropped(Dropping):
+    def mask(self, rows, columns, rate):
+        mask = super().mask(rows, columns, rate)
+        return tf.sign(mask) if rate > 0.5 else mask
+
+
 @fault(
     "the rate is taken for the fraction that is kept",
     RATE,
@@ -638,9 +645,9 @@ class LayerSeedZeroIsNone(SimpleRNN):
 
 
 @fault(
-    "the seeds of layers are taken modulo 1000",
+    "the seeds of layers are taken modulo 256",
     "different_seeds_of_layers_give_different_masks",
 )
 class LayerSeedModulo(SimpleRNN):
     def __init__(self, units, seed=None, **options):
-        super().__init__(units, seed=None if seed is None else min(seed, 1000), **options)
+        super().__init__(units, seed=None if seed is None else seed % 256, **options)

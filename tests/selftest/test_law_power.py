@@ -98,6 +98,7 @@ MISSED = {
     "MaskAfterMaskedStep": SAME**MASK,
     "Unscaled": P**MASK,  # nothing is kept
     "ScaleTooLarge": P**MASK,
+    "UnscaledWhereMostIsDropped": Q**MASK,
     "RowsShare": counted(MASK // 2, SAME, 1),
     "UnitsShare": counted(MASK // 2, SAME, 1),
     "OneSetOfNumbers": counted(MASK, SAME, 1),
