@@ -80,7 +80,7 @@ class Activation:
     def pullback_error(self, z: Array, rho: Array, g: Array, error: Array, dtype: str, u: float):
         """How far a correct kernel may be from `pullback(z, g)`.
 
-        rho, error: how far its own z and g may be off. u: the unit roundoff of dtype.
+        rho, error: how far its own z and g may be off. u: the error of one rounding in dtype.
 
         A slope that is computed from the output, such as 1 - y^2 for tanh, moves by at most twice
         the error of y, K ulp(y) <= 2 K u, and is rounded in at most four operations more; one that

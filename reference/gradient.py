@@ -23,7 +23,8 @@ step is held against the layer's own neighbours: z_t is computed from its own h_
 its own dz of the next step that is used. dz can be read off: give the layer n features
 more, all zero, with the identity as their rows of the kernel. They change nothing forwards, and the
 gradient with respect to them is dz_t I = dz_t, exactly (`with_probe`). Everything else follows from
-dz in one sum or product. So the bounds depend neither on the length of the sequence nor on U:
+dz in one sum or product. So the bounds depend neither on the length of the sequence nor on U, with
+u as in `rounding.roundoff`:
 
     dh_{t-1}    n u |dz_t||U|^T
     g_t         (m + 1) u (|dh_t| + sum |V|), m the number of masked steps that repeat o_t

@@ -5,12 +5,13 @@ two correct layers drift apart without limit. But each step can be held against 
 previous state, which is an exact input to it, and the trajectory is right if and only if every step
 is. The bound then depends neither on the length of the sequence nor on the recurrent kernel's gain.
 
-With unit roundoff u, a sum of k products is within k u times the sum of their magnitudes of the
-exact one, in any order, with or without fused multiply-adds (Higham, Accuracy and Stability of
-Numerical Algorithms, section 3.1; Jeannerod and Rump, SIAM J. Matrix Anal. Appl. 34, 2013, for k u
-in place of gamma_k). With F features and n units, z = x W + b + h U is one such sum. It must not
-be taken apart into two products and two additions: XLA adds the products of one matrix to what is
-already there, so that each of its roundings is one of the whole. So
+With u the error of one rounding (`roundoff`), a sum of k products is within k u times the sum of
+their magnitudes of the exact one, in any order, with or without fused multiply-adds (Higham,
+Accuracy and Stability of Numerical Algorithms, section 3.1; Jeannerod and Rump, SIAM J. Matrix
+Anal. Appl. 34, 2013, for k u in place of gamma_k). With F features and n units, z = x W + b + h U
+is one such sum. It must not be taken apart into two products and two additions: XLA adds the
+products of one matrix to what is already there, so that each of its roundings is one of the whole.
+So
 
     rho = (F + n + 1) u (|x||W| + |h||U| + |b|)
         + (F + n + 3) smallest                        subnormals, which TensorFlow flushes
@@ -112,10 +113,16 @@ def preactivation(recurrence: Recurrence, x: Array, state: Array, dtype: str) ->
 
 
 def roundoff(dtype: str) -> float:
-    """The unit roundoff of the dtype and of the reference, which rounds too, in its own wider
-    format; where long double is no wider than float64 this doubles a bound instead of breaking
-    it."""
-    return FORMATS[dtype].u + float(np.finfo(FORMATS[dtype].wide).eps) / 2
+    """The largest relative error of one rounding in the dtype, and of the reference, which rounds
+    too, in its own wider format; where long double is no wider than float64 this doubles a bound
+    instead of breaking it.
+
+    To the nearest, as IEEE 754 has it: u. No standard has bfloat16, and there it is 2 u: where the
+    processor has no instructions for it, TensorFlow's MatMul computes in float32 and cuts off the
+    lower half of each sum (FastConvertFromFloat in core/kernels/matmul_op_impl.h).
+    """
+    form = FORMATS[dtype]
+    return (2 if dtype == "bfloat16" else 1) * form.u + float(np.finfo(form.wide).eps) / 2
 
 
 def one_step(recurrence: Recurrence, x: Array, state: Array, dtype: str):

@@ -264,6 +264,18 @@ def test_a_backward_pass_in_float64_is_within_its_own_bounds(name):
             assert np.all(bound[np.isfinite(bound)] <= 2e-13 * natural), argument
 
 
+def test_a_product_that_bfloat16_cuts_off_is_within_its_bound():
+    """One feature for each number of the format from 1 to 2, and one unit: dx_t = dz_t W^T."""
+    W = 1 + np.arange(128) / 128
+    r = Recurrence(W[:, None], np.zeros((1, 1)), None, "linear")
+    for dz in W:
+        q = Problem(r, np.zeros((1, 1, 128)), None, None, np.full((1, 1, 1), dz), np.zeros((1, 1)))
+        steps = backward_steps(q.with_probe(), np.zeros((1, 1, 1)), q.output_weights, "bfloat16")
+        cut = (np.float32(dz * W).view(np.uint32) >> 16 << 16).view(np.float32)
+        error = np.abs(cut - steps.expected.inputs[0, 0, :-1])
+        assert np.all(error <= steps.bound.inputs[0, 0, :-1])
+
+
 def test_a_bound_does_not_grow_with_time_or_with_the_recurrent_kernel():
     """Chaos: U of gain 4 over 60 steps; the gradient grows, its bound relative to it does not."""
     rng = np.random.default_rng(0)
