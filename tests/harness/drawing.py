@@ -26,11 +26,11 @@ from tests.harness.cases import Case, formula, noise, replace
 from tests.harness.layer import CLIP
 
 CHOICES: dict[str, tuple] = {
-    "batch": (1, 2, 3, 5, 8, 0),
+    "batch": (1, 2, 3, 4, 5, 6, 7, 8, 0),
     "time": (1, 2, 3, 4, 6, 9),
     "features": (1, 2, 3, 4, 5, 8),
     "units": (1, 2, 3, 4, 5, 8),
-    "large": (None, None, None, "units", None, "time", None, "batch", None, "features"),
+    "large": (*(None,) * 12, *("units", "batch", "features") * 2, "time"),
     "dtype": ("float32", "float64", "float16", "bfloat16"),
     "activation": ("tanh", "relu", "sigmoid", None, "softsign", "elu"),
     "use_bias": (True, False),
@@ -40,7 +40,8 @@ CHOICES: dict[str, tuple] = {
     "zero_output_for_mask": (False, True),
     "leave_defaults": (True, False),
 }
-"""What a plan chooses from, simplest first: Hypothesis shrinks towards the first."""
+"""What a plan chooses from, simplest first: Hypothesis shrinks towards the first. A long sequence
+costs more than all else, and is rarer."""
 
 LARGE: dict[str, tuple] = {
     "units": (17, 33, 64, 130),
@@ -97,10 +98,13 @@ class Plan:
 
 
 def _plan(choose: Callable[[str, tuple], object], choices: Mapping[str, tuple]) -> Plan:
-    chosen = {name: choose(name, values) for name, values in choices.items()}
-    large = chosen.pop("large")
-    if large is not None:
-        chosen[large] = choose(large, LARGE[large])
+    # As many draws with a large size as without, so that Hypothesis can do without it.
+    large = choose("large", choices["large"])
+    chosen = {
+        name: choose(name, LARGE[name] if name == large else values)
+        for name, values in choices.items()
+        if name != "large"
+    }
     return Plan(**chosen)
 
 
@@ -173,21 +177,27 @@ def kept_exact(case: Case) -> Case:
 
 @functools.lru_cache(maxsize=256)
 def pool(choices: tuple, size: int, seed: int) -> tuple[Plan, ...]:
-    """Plans in which each choice of each option stands equally often, in random company."""
-    generator = random.Random(seed)
-    columns = {}
-    for name, values in choices:
-        column = [values[i % len(values)] for i in range(size)]
-        generator.shuffle(column)
-        columns[name] = column
+    """Plans in which each choice of each option stands about equally often, in random company.
 
-    def nth(i):
-        def choose(name, values):
-            return generator.choice(values) if values is LARGE.get(name) else columns[name][i]
+    What is chosen depends on the seed and on the option's own choices alone, and a small pool is
+    the beginning of a large one: properties of like choices have layers and traces in common.
+    """
 
-        return _plan(choose, dict(choices))
+    @functools.cache
+    def column(name, values):
+        return _in_turns(values, size, f"{seed} {name}")
 
-    return tuple(nth(i) for i in range(size))
+    return tuple(
+        _plan(lambda name, values, i=i: column(name, values)[i], dict(choices)) for i in range(size)
+    )
+
+
+def _in_turns(values: tuple, count: int, seed: str) -> list:
+    """All the values in a random order, and again in another one, until there are enough."""
+    generator, found = random.Random(seed), []
+    while len(found) < count:
+        found += generator.sample(values, len(values))
+    return found[:count]
 
 
 usual_examples: float = math.inf
@@ -298,6 +308,16 @@ def _allowed(choices: Mapping[str, tuple], lacks: Collection[str]) -> dict[str, 
     without = {"mask": None, "initial_state": False}
     defaults = {name: (without.get(name, layer.OPTIONS.get(name)),) for name in lacks}
     return {name: defaults.get(name, choices.get(name, CHOICES[name])) for name in CHOICES}
+
+
+def certain(choices: Mapping[str, tuple], lacks: Collection[str]) -> dict[str, object]:
+    """What any case of these choices has in its summary, as far as options decide it."""
+    allowed = {k: v for k, v in _allowed(choices, lacks).items() if k not in ("large", *LARGE)}
+    given = {"mask": lambda kind: kind is not None}
+    facts = {
+        name: {given.get(name, lambda v: v)(v) for v in values} for name, values in allowed.items()
+    }
+    return {name: values.pop() for name, values in facts.items() if len(values) == 1}
 
 
 def fits(case: Case, choices: Mapping[str, tuple], lacks: Collection[str]) -> bool:

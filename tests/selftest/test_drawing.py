@@ -136,9 +136,19 @@ def test_a_pool_of_plans_holds_every_choice_about_equally_often(size, seed):
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_a_pool_of_plans_holds_large_sizes_of_every_kind(seed):
-    plans = drawing.pool(tuple(drawing.CHOICES.items()), 60, seed)
+    kinds = drawing.CHOICES["large"]
+    plans = drawing.pool(tuple(drawing.CHOICES.items()), 2 * len(kinds), seed)
     for name, sizes in drawing.LARGE.items():
-        assert sum(getattr(plan, name) in sizes for plan in plans) == 6
+        assert sum(getattr(plan, name) in sizes for plan in plans) == 2 * kinds.count(name)
+
+
+def test_pools_of_like_choices_have_plans_in_common_and_a_small_one_begins_a_large_one():
+    choices = tuple(drawing.CHOICES.items())
+    masked = tuple({**drawing.CHOICES, **drawing.ALWAYS_MASKED}.items())
+    pool = drawing.pool(choices, 12, 0)
+    assert drawing.pool(choices, 5, 0) == pool[:5] != drawing.pool(choices, 5, 1)
+    for plan, other in zip(pool, drawing.pool(masked, 12, 0), strict=True):
+        assert dataclasses.replace(plan, mask=None) == dataclasses.replace(other, mask=None)
 
 
 def test_what_a_layer_lacks_is_not_drawn():
