@@ -14,6 +14,7 @@ from tests.harness.releases import documented_activations
     choices={
         "activation": (None, *documented_activations(ACTIVATIONS)),
         "batch": (8, 3),
+        "time": (1, 2, 3),
         "large": (None,),
     },
     on=(EAGER, XLA),

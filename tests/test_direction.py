@@ -12,6 +12,7 @@ from tests.harness.properties import promise
     on=(EAGER, UNROLL, UNKNOWN),
     choices={"go_backwards": (True,)},
     needs={"go_backwards"},
+    case_cost=2,
 )
 def test_going_backwards_is_going_forwards_over_the_reversed_sequence(case, path):
     there, back = path.run(case), path.run(case.reversed())

@@ -43,6 +43,7 @@ SMALL = {
     integers=True,
     on=(EAGER, UNKNOWN, UNROLL, CELL),
     nightly=(FUNCTION, XLA),
+    thorough=True,
     prepare=kept_exact,
     script=script,
     trace_cost=3,
@@ -51,7 +52,15 @@ def test_integers_give_every_gradient_exactly(case, path):
     assert_exact_gradients(run(path, case)[1], case)
 
 
-@promise("GradientTape.gradient", GRADIENT, on=ON, prepare=probed, script=script, trace_cost=3)
+@promise(
+    "GradientTape.gradient",
+    GRADIENT,
+    on=ON,
+    thorough=True,
+    prepare=probed,
+    script=script,
+    trace_cost=3,
+)
 def test_each_backward_step_is_within_rounding_of_the_chain_rule(case, path):
     assert_backward_steps(*run(path, case), case)
 
@@ -83,6 +92,7 @@ def test_each_documented_activation_has_the_slope_of_its_formula(case, path):
     on=(EAGER,),
     needs={"mask"},
     script=script,
+    case_cost=2,
     value=st.sampled_from((0.0, 1.0, -100.0)),
 )
 def test_what_stands_in_a_masked_step_reaches_no_gradient(case, path, value):
@@ -111,9 +121,10 @@ def test_nan_in_a_masked_step_reaches_no_gradient(case, path):
     "stateful: Boolean (default `False`). If `True`, the last state for each sample at index i in "
     "a batch will be used as the initial state for the sample of index i in the following batch.",
     choices={
-        **EXACT,
+        "activation": ("linear", "relu"),
         "initial_state": (False,),
-        "time": (2, 3, 4, 6),
+        "mask": (None, "random", "leading"),
+        "time": (4, 6),
         "batch": (1, 2, 3, 5),
         "dtype": ("float32", "float64", "float16"),
     },

@@ -29,6 +29,7 @@ MASK = (
     MASK,
     choices=ALWAYS_MASKED,
     needs={"mask"},
+    case_cost=2,
     value=st.sampled_from((0.0, 1e4, -np.inf, np.nan)),
 )
 def test_what_stands_in_a_masked_step_changes_nothing(case, path, value):
@@ -47,26 +48,24 @@ def test_what_stands_in_a_masked_step_changes_nothing(case, path, value):
     needs={"mask"},
 )
 def test_a_mask_of_true_entries_masks_nothing(case, path):
-    everything = replace(case, mask=np.ones((case.batch, case.time)))
-    masked, plain = path.run(everything), path.run(case)
-    assert_same("outputs", masked.outputs, plain.outputs)
-    assert_same("state", masked.state, plain.state)
+    assert_exact(path.run(replace(case, mask=np.ones((case.batch, case.time)))), case)
 
 
 @promise(
     "RNN",
     "zero_output_for_mask: Whether the output should use zeros for the masked timesteps. Note that "
     "this field is only used when `return_sequences` is `True` and `mask` is provided.",
-    choices={**ALWAYS_MASKED, "zero_output_for_mask": (True,)},
+    choices={**ALWAYS_MASKED, **EXACT, "zero_output_for_mask": (True,)},
+    integers=True,
     on=(EAGER, UNROLL, UNKNOWN, XLA),
     nightly=(FUNCTION,),
     needs={"mask", "zero_output_for_mask"},
 )
 def test_without_sequences_zero_output_for_mask_is_not_used(case, path):
     output, state = path.results(case, path.layer(case, return_state=True))
-    whole = path.run(replace(case, zero_output_for_mask=False))
-    assert_same("output", output, whole.outputs[:, -1])
-    assert_same("state", state, whole.state)
+    outputs, final_state = replace(case, zero_output_for_mask=False).expected()
+    assert_same("output", output, outputs[:, -1])
+    assert_same("state", state, final_state)
 
 
 @promise(
@@ -82,10 +81,7 @@ def test_without_sequences_zero_output_for_mask_is_not_used(case, path):
 def test_a_mask_may_be_of_any_dtype_and_of_one_number_a_step(case, path, form):
     mask = tf.constant(case.mask)
     mask = mask[:, :, None] if form == "of one number a step" else tf.cast(mask, form)
-    outputs, state = path.results(case, path.built(case), mask=mask)
-    whole = path.run(case)
-    assert_same("outputs", outputs, whole.outputs)
-    assert_same("state", state, whole.state)
+    assert_exact(path.run(case, mask=mask), case)
 
 
 @promise(

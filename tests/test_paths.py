@@ -9,6 +9,7 @@ from tests.harness.properties import promise
     "SimpleRNN",
     "unroll: If `True`, the network will be unrolled, else a symbolic loop will be used.",
     on=(UNROLL, CELL),
+    case_cost=2,
 )
 def test_unrolled_and_cell_by_cell_give_what_the_loop_gives(case, path):
     run, loop = path.run(case), EAGER.run(case)

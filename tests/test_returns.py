@@ -3,6 +3,7 @@
 from hypothesis import strategies as st
 
 from tests.harness.compare import Mismatch, assert_same
+from tests.harness.drawing import EXACT
 from tests.harness.paths import EAGER, FUNCTION, UNKNOWN, UNROLL, XLA, the_layer
 from tests.harness.properties import promise
 from tests.harness.releases import tf
@@ -17,13 +18,14 @@ FLAGS = st.booleans()
     "output.",
     on=(EAGER, UNROLL, UNKNOWN, XLA),
     nightly=(FUNCTION,),
-    choices={"zero_output_for_mask": (False,)},
+    choices={**EXACT, "zero_output_for_mask": (False,)},
+    integers=True,
     sequences=FLAGS,
     state=FLAGS,
 )
 def test_each_combination_returns_its_part_of_the_whole(case, path, sequences, state):
-    whole = path.run(case)
-    expected = [whole.outputs if sequences else whole.outputs[:, -1]] + [whole.state] * state
+    outputs, final_state = case.expected()
+    expected = [outputs if sequences else outputs[:, -1]] + [final_state] * state
     got = path.results(case, path.layer(case, return_sequences=sequences, return_state=state))
     parts = tf.nest.flatten(got)
     if isinstance(got, (list, tuple)) != state or len(parts) != len(expected):

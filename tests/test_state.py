@@ -35,6 +35,7 @@ def test_the_final_state_is_the_one_after_the_last_unmasked_step(case, path):
     choices=NEVER_MASKED,
     on=(*BITWISE, UNKNOWN),
     needs={"initial_state"},
+    case_cost=2,
     at=st.integers(0, 99),
 )
 def test_a_run_split_anywhere_continues_from_the_state_handed_over(case, path, at):
@@ -55,6 +56,7 @@ def test_a_run_split_anywhere_continues_from_the_state_handed_over(case, path, a
     choices={"initial_state": (False,)},
     on=(EAGER, UNROLL, UNKNOWN),
     needs={"initial_state"},
+    case_cost=2,
 )
 def test_without_an_initial_state_it_is_zero(case, path):
     zero = replace(case, initial_state=np.zeros((case.batch, case.units)))

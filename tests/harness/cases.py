@@ -130,6 +130,10 @@ class Case:
             self.zero_output_for_mask,
         )
 
+    def expected(self) -> tuple[np.ndarray, np.ndarray]:
+        """Outputs (batch, time, units) and final state (batch, units) of the reference."""
+        return self.recurrence.run(self.inputs, self.initial_state, self.mask)
+
     def summary(self) -> dict[str, object]:
         """What a deviation may name: sizes, dtype, options, and whether arguments are given."""
         return {

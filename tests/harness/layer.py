@@ -52,7 +52,7 @@ def clip(z):
     return tf.clip_by_value(z, -1, 1)
 
 
-BUILT_BEFORE_CLEARING = 30
+BUILT_BEFORE_CLEARING = 100
 """How many layers may be dead and keep memory all the same."""
 
 CALL_ARGUMENTS = ("initial_state", "mask", "training")

@@ -18,6 +18,7 @@ from tests.harness.cases import Case
 from tests.harness.compare import Mismatch, ledger
 
 EXAMPLES_PER_PLAN = 4  # how often a path that traces uses each plan, at least
+IMPLIED = 0.75  # the part of the examples for what follows from properties that are thorough
 PLANS = 3, 48  # the fewest and the most; more would only fill the memory with traces
 
 PROPERTIES: dict[str, "Property | Documented"] = {}
@@ -75,8 +76,6 @@ class Property:
         def excused(facts: Mapping[str, object]) -> bool:
             return any(d.excuses(self.name, path.name, facts) for d in deviations.active())
 
-        if excused({}):
-            pytest.skip("known deviations excuse every case")
         lacks = path.lacks | {
             name
             for name in drawing.CHOICES
@@ -84,9 +83,11 @@ class Property:
             and name not in layer.under_test().features
         }
         examples = settings().max_examples
-        share = (1.0 if self.thorough else path.share) / self.case_cost
+        share = 1.0 if self.thorough else path.share * min(IMPLIED, 1 / self.case_cost)
         profile = settings(max_examples=max(1, round(examples * share)))
         choices = drawing.narrowed(self.choices, path.choices)
+        if excused(drawing.certain(choices, lacks)):
+            pytest.skip("known deviations excuse every case")
         usual = round(min(examples, drawing.usual_examples) * share)
         plans = int(np.clip(usual // EXAMPLES_PER_PLAN, *PLANS))
         plans = max(2, plans // self.trace_cost)
@@ -112,17 +113,17 @@ class Property:
         strategy = strategy.filter(lambda case: not excused(case.summary()))
         drawn_case.__name__ = drawn_case.__qualname__ = self.name
         test = given(case=strategy, **self.also)(drawn_case)
-        corners = {}
-        if not self.also and self.case_cost == 1:
-            corners = drawing.corners(self.integers)
-            if self.covers and not path.traced:
-                corners |= drawing.covering(choices, lacks, self.covers)
+        named = {}
+        if self.thorough and not (path.traced and self.trace_cost > 1):
+            named = drawing.corners(self.integers)
+        if self.covers and not path.traced:
+            named |= drawing.covering(choices, lacks, self.covers)
         try:
             # The drawn cases first: what they find, Hypothesis makes small.
             settings(profile)(test)()
-            for corner in corners.values():
-                if drawing.fits(corner, choices, lacks) and not excused(corner.summary()):
-                    verify(corner)
+            for case in named.values():
+                if drawing.fits(case, choices, lacks) and not excused(case.summary()):
+                    verify(case)
         except Unsatisfiable:
             pytest.skip("known deviations excuse every case")
         finally:
@@ -165,10 +166,11 @@ def promise(
     integers: as in `drawing.cases`. on: the paths where it is worth its price; nightly: those where
     it has a meaning as well, in long runs. needs: features of the layer without which it is not
     applicable. covers: choices that are all tried, in all combinations, on the paths that do not
-    trace. thorough: whether dear paths, too, get all of the profile's examples. prepare: what a
-    drawn case is made into. script: the program that shows a failure. trace_cost, case_cost: what a
-    trace or a case costs, in plain ones; so many times fewer are made. also: strategies of further
-    arguments.
+    trace. thorough: whether it decides what the layer computes, so that dear paths, too, get all of
+    the profile's examples, and each run tries the named corners, but where traces are dear.
+    prepare: what a drawn case is made into. script: the program that shows a failure. trace_cost,
+    case_cost: what a trace or a case costs, in plain ones; so many times fewer are made. also:
+    strategies of further arguments.
     """
 
     def decorate(body):

@@ -59,7 +59,7 @@ def test_a_fault_is_found_by_the_properties_it_names(fault):
 
 
 SMALLEST = {
-    "Transposed": (1, 2, 1, 2),
+    "Transposed": (1, 1, 1, 2),
     "StateOneStepLate": (1, 2, 1, 1),
     "UpTo16Units": (1, 1, 1, 17),
     "FirstRowOnly": (2, 1, 1, 1),
