@@ -312,10 +312,10 @@ def _allowed(choices: Mapping[str, tuple], lacks: Collection[str]) -> dict[str, 
 
 def certain(choices: Mapping[str, tuple], lacks: Collection[str]) -> dict[str, object]:
     """What any case of these choices has in its summary, as far as options decide it."""
-    allowed = {k: v for k, v in _allowed(choices, lacks).items() if k not in ("large", *LARGE)}
-    given = {"mask": lambda kind: kind is not None}
     facts = {
-        name: {given.get(name, lambda v: v)(v) for v in values} for name, values in allowed.items()
+        name: {v is not None for v in values} if name == "mask" else set(values)
+        for name, values in _allowed(choices, lacks).items()
+        if name not in ("large", *LARGE)
     }
     return {name: values.pop() for name, values in facts.items() if len(values) == 1}
 

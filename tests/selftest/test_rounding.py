@@ -96,7 +96,8 @@ def orders(dtype):
 
 
 def added_up(terms, order):
-    """The sum along the first axis, rounded to the terms' dtype after each addition."""
+    """The sum along the first axis, rounded to the terms' dtype after each addition; or not
+    before the end, where it is cut off."""
     if order == CUT_OFF:
         return (terms.sum(axis=0).view(np.uint32) >> 16).astype(np.uint16).view(ml_dtypes.bfloat16)
     if order == "pairwise":
@@ -142,7 +143,8 @@ def kernel(r, x, h, dtype, order, association, rng):
     s1 = added_up(products(x.astype(kind), r.kernel.astype(kind), rng), order)
     terms = products(h.astype(kind), r.recurrent_kernel.astype(kind), rng)
     if association == ONTO:
-        z = added_up(np.concatenate([(s1 + b).astype(kind)[None], terms]), order)
+        one_by_one = CUT_OFF if order == CUT_OFF else "one by one"
+        z = added_up(np.concatenate([(s1 + b).astype(kind)[None], terms]), one_by_one)
     else:
         z = ASSOCIATIONS[association](s1, b, added_up(terms, order))
     return KERNELS[r.activation](z).astype(np.float64)
