@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import os
+import time
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -84,20 +85,30 @@ def pytest_cmdline_main(config):
 def pytest_configure(config):
     if config.option.help or config.option.version:
         return
-    with one_line():
-        from tests.harness import deviations, drawing, laws, layer, record, report
-
-        layer.select(config.getoption("--layer"))
-        deviations.active()
+    began = time.perf_counter()
     profile = config.option.hypothesis_profile
-    drawing.usual_examples = settings.get_profile(profile).max_examples
+    usual_examples = settings.get_profile(profile).max_examples
     if examples := config.getoption("--examples"):
         settings.register_profile(profile, settings.get_profile(profile), max_examples=examples)
         settings.load_profile(profile)
+    # With pytest-xdist this process runs no test: its workers do, which have no option dist.
+    runs_tests = config.getoption("dist", "no") == "no" or config.option.collectonly
+    with one_line():
+        from tests.harness import report, subject
+
+        about = (subject.here if runs_tests else subject.elsewhere)(config.getoption("--layer"))
+    config.pluginmanager.register(report.Report(config, about, began), "simplernn-report")
+    if runs_tests:
+        draw_as_asked_for(config, usual_examples)
+
+
+def draw_as_asked_for(config, usual_examples):
+    from tests.harness import drawing, laws, record
+
+    drawing.usual_examples = usual_examples
     seed = config.getoption("--hypothesis-seed")
     laws.given_seed = int(seed) if str(seed or "").isdigit() else None
     drawing.pool_seed = laws.given_seed or 0
-    config.pluginmanager.register(report.Report(config), "simplernn-report")
     if config.getoption("--report-log", None):
         config.pluginmanager.register(record.Record(config), "simplernn-record")
 

@@ -1,7 +1,7 @@
 """What the properties stand on; modules depend on each other in this one direction:
 
-releases < layer < cases < deviations, paths < compare < properties < laws < report, record,
-documentation
+releases < layer < cases < deviations, paths < compare < properties < laws < record, documentation
+releases, layer, deviations < subject < report
 
 copies, cells, wrappers, upstream, stateful, gradients, training, probes, slots and timing stand on
 paths, and the properties of their subjects on them.

@@ -6,8 +6,7 @@ from collections import defaultdict
 import pytest
 from hypothesis import settings
 
-from tests.harness import deviations, layer, releases
-from tests.harness.compare import Mismatch
+from tests.harness.subject import Subject
 
 NOT_APPLICABLE = "not applicable"
 
@@ -16,19 +15,18 @@ class Report:
     """A pytest plugin. All it knows about tests it reads from their reports' user properties, so
     that it works in the same way with pytest-xdist, and in records of finished runs."""
 
-    def __init__(self, config):
+    def __init__(self, config, subject: Subject, began: float):
         self.config = config
-        self.began = time.perf_counter()
+        self.subject = subject
+        self.began = began  # by time.perf_counter, before TensorFlow was imported
 
     def pytest_report_header(self):
-        facts = releases.environment()
-        lines = [f"{name}: {value}" for name, value in facts.items()]
         profile = self.config.option.hypothesis_profile
         seed = self.config.getoption("--hypothesis-seed")
-        known = " ".join(d.id for d in deviations.active()) or "none"
+        known = " ".join(self.subject.deviations) or "none"
         return [
-            f"layer under test: {layer.under_test().name}",
-            *lines,
+            f"layer under test: {self.subject.layer}",
+            *(f"{name}: {value}" for name, value in self.subject.environment.items()),
             f"profile: {profile}, {settings().max_examples} examples; seed: "
             + (seed or ("fixed" if settings().derandomize else "fresh")),
             f"known deviations of this release: {known}",
@@ -36,6 +34,8 @@ class Report:
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(self, item, call):
+        from tests.harness.compare import Mismatch  # where no test is run, TensorFlow is not needed
+
         outcome = yield
         error = call.excinfo.value if call.excinfo is not None else None
         if isinstance(error, Mismatch):
@@ -59,7 +59,7 @@ class Report:
         for name, reason in sorted(verdict.not_applicable.items()):
             terminal.write_line(f"not applicable: {name} (the layer has no {reason})")
         if verdict.promises:
-            terminal.write_line(verdict.line(time.perf_counter() - self.began))
+            terminal.write_line(verdict.line(self.subject, time.perf_counter() - self.began))
 
 
 class Verdict:
@@ -101,14 +101,14 @@ class Verdict:
             (self.failed if outcomes & {"failed", "error"} else self.held).add(prop)
         return self
 
-    def line(self, seconds: float) -> str:
-        subject = layer.under_test().name.split(":")[-1]
-        where = f"tensorflow {releases.TENSORFLOW}, keras {releases.KERAS}"
-        text = f"{subject} of {where}: {len(self.held)} properties hold"
+    def line(self, subject: Subject, seconds: float) -> str:
+        name = subject.layer.split(":")[-1]
+        where = f"tensorflow {subject.tensorflow}, keras {subject.keras}"
+        text = f"{name} of {where}: {len(self.held)} properties hold"
         if self.failed:
             text += f", {len(self.failed)} FAIL ({', '.join(sorted(self.failed))}),"
         text += f" on {self.cases:,} cases ({seconds:.0f} s)"
         if self.largest_in:
             text += f"; largest error/bound {self.largest:.2f} in {self.largest_in}"
-        known = len(deviations.active())
+        known = len(subject.deviations)
         return f"{text}; {known} known deviation{'' if known == 1 else 's'}"

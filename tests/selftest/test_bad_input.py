@@ -79,6 +79,23 @@ def test_a_tensorflow_that_cannot_be_verified_is_named_in_one_line(package, tens
     assert_one_clear_line(lines, *words)
 
 
+@pytest.mark.parametrize(
+    ("tensorflow", "words"),
+    [
+        ("__version__ = '2.11.0'", ["2.11.0 is too old", "2.12"]),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGILL)", ["ends at once", "exit code"]),
+        ("raise SystemExit('no such instruction')", ["ends at once", "no such instruction"]),
+    ],
+    ids=["old", "ends the process", "exits"],
+)
+def test_so_it_is_where_workers_run_the_tests(package, tensorflow, words):
+    first = package("tensorflow.py", tensorflow)
+    command = (sys.executable, "-m", "pytest", "-n2", "-p", "no:cacheprovider")
+    done = start(*command, errors=subprocess.STDOUT, PYTHONPATH=str(first))
+    lines = [line for line in done.stdout.splitlines() if line.strip()]
+    assert_one_clear_line([*lines, f"exit code {done.returncode}"], *words)
+
+
 def test_an_unknown_profile_is_named_in_one_line(package):
     first = package("tensorflow.py", "raise SystemExit('TensorFlow is not needed for that')")
     (lines,) = runs(["--hypothesis-profile=weekly"], first_on_path=first)
