@@ -84,6 +84,28 @@ def test_predict_and_fit_carry_the_state_from_batch_to_batch():
 
 @documented(
     "RNN",
+    "You can set RNN layers to be 'stateful', which means that the states computed for the samples "
+    "in one batch will be reused as initial states for the samples in the next batch.",
+    needs={"stateful"},
+)
+def test_training_trains_the_weights_and_not_the_state():
+    made = layer.under_test().build(4, 2, batch=2, stateful=True, activation=CLIP)
+    weights = [integers(i, *w.shape) for i, w in enumerate(made.get_weights())]
+    layer.set_weights(made, *weights)
+    with the_layer():
+        state = np.asarray(made(X[:2]))
+        reset_state(made)
+        model = tf.keras.Sequential([batch_input(2, 3, 2), made])
+        model.compile(tf.keras.optimizers.SGD(0.125), "mse")
+        target = np.full((2, 4), 9, np.float32)
+        model.fit(X[:2], target, batch_size=2, shuffle=False, verbose=0)
+    if all(np.array_equal(*pair) for pair in zip(weights, made.get_weights(), strict=True)):
+        raise Mismatch("training leaves all weights as they were")
+    assert_same("state after training", made.states[0], state)
+
+
+@documented(
+    "RNN",
     "You can specify the initial state of RNN layers numerically by calling `reset_state()` with "
     "the keyword argument `states`. The value of `states` should be a numpy array or list of numpy "
     "arrays representing the initial state of the RNN layer.",

@@ -182,11 +182,47 @@ def test_bidirectional_goes_on_from_both_states():
     with the_layer():
         both = both_ways(of_integers(2, stateful=True), None, batch=2)
         by_hand, _ = both_by_hand(of_integers(2, stateful=True), None)
-        got = [part for _ in range(2) for part in both(SEQUENCE)]
-        expected = [part for _ in range(2) for part in by_hand(SEQUENCE)]
-        reset_state(both)
-        again = both(SEQUENCE)
-    assert_same_parts([*got, *again], [*expected, *expected[:2]])
+    assert_goes_on(both, by_hand, both)
+
+
+@documented(
+    "RNN",
+    "stateful: ... If `True`, the last state for each sample at index `i` in a batch will be used "
+    "as initial state for the sample of index `i` in the following batch.",
+    needs={"cell", "return_sequences", "stateful"},
+)
+def test_stacked_cells_go_on_from_all_their_states():
+    with the_layer():
+        rnn = two_cells(of_integers(2, stateful=True))
+        by_hand, _ = stacked_by_hand(of_integers(2, stateful=True))
+    assert_goes_on(lambda x: rnn(x)[:1], lambda x: [by_hand(x)])
+
+
+@documented(
+    "RNN",
+    "To reset the states of your model, call `.reset_state()` on either a specific layer, or on "
+    "your entire model.",
+    needs={"cell", "return_sequences", "stateful"},
+)
+def test_a_reset_of_stacked_cells_resets_all_their_states():
+    with the_layer():
+        rnn = two_cells(of_integers(2, stateful=True))
+        first = rnn(SEQUENCE)[0]
+        reset_state(rnn)
+        again = rnn(SEQUENCE)[0]
+    assert_same("outputs after a reset", again, first)
+
+
+def assert_goes_on(call, by_hand, to_reset=None):
+    """A second call goes on where the first ended, and one after a reset begins anew."""
+    with the_layer():
+        got = [*call(SEQUENCE), *call(SEQUENCE)]
+        expected = [*by_hand(SEQUENCE), *by_hand(SEQUENCE)]
+        if to_reset is not None:
+            reset_state(to_reset)
+            got += call(SEQUENCE)
+            expected += expected[: len(expected) // 2]
+    assert_same_parts(got, expected)
 
 
 @documented(

@@ -114,6 +114,7 @@ def rnn_like(made, cell):
         return_state=True,
         go_backwards=made.go_backwards,
         zero_output_for_mask=made.zero_output_for_mask,
+        stateful=made.stateful,
         dtype=made.compute_dtype,
     )
 

@@ -47,7 +47,7 @@ def two_cells(made, wrapped=lambda cell: cell):
     )
     rnn = rnn_like(made, [one, wrapped(other)])
     W, U, *b = made.get_weights()
-    rnn.build((None, None, W.shape[0]))
+    rnn.build((batch_of(made), None, W.shape[0]))
     rnn.set_weights([W, U, *b, U.T, -U, *(-v for v in b)])
     return rnn
 
@@ -181,13 +181,20 @@ BIDIRECTIONAL = {**{_bidirectional(mode): mode for mode in MERGES}, BIDIRECTIONA
 
 
 STACKED = _of_two(
-    "stacked cells", two_cells, "two_cells(layer)", rnn_like, two_cells, needs=frozenset({"cell"})
+    "stacked cells",
+    two_cells,
+    "two_cells(layer)",
+    rnn_like,
+    batch_of,
+    two_cells,
+    needs=frozenset({"cell"}),
 )
 STACKED_COPIED = _of_two(
     "stacked cells-copied",
     lambda made: again(made, two_cells(made)),
     "again(layer, two_cells(layer))",
     rnn_like,
+    batch_of,
     two_cells,
     again,
     needs=frozenset({"cell"}),
@@ -199,6 +206,7 @@ STACKED_OWN = _of_two(
     "two_cells(layer, Own)",
     rnn_like,
     Own,
+    batch_of,
     two_cells,
     needs=frozenset({"cell"}),
     share=0.2,

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from tests.harness.releases import tf
+from tests.harness.releases import KERAS_2, tf
 
 SimpleRNN = tf.keras.layers.SimpleRNN
 
@@ -546,6 +546,21 @@ class ResetByZero(SimpleRNN):
 
     def reset_states(self, states=None):
         super().reset_states(states) if states is not None else ResetByZero.reset_state(self)
+
+
+@fault("the state is trained", "training_trains_the_weights_and_not_the_state")
+class TrainedState(SimpleRNN):
+    def build(self, *shapes, **more):
+        super().build(*shapes, **more)
+        if self.stateful and not KERAS_2:
+            self.states[0].trainable = True
+            self._track_variable(self.states[0])
+
+    @property
+    def trainable_weights(self):
+        known = {id(weight): weight for weight in super().trainable_weights}
+        kept = self.states if self.stateful and self.built else []
+        return list({**known, **{id(state): state for state in kept}}.values())
 
 
 @fault(

@@ -217,6 +217,24 @@ def forgets_training_of_cells(right):
 
 
 @planted(
+    "of the states of stacked cells the first alone is kept",
+    RNN,
+    "call",
+    "stacked_cells_go_on_from_all_their_states",
+)
+def keeps_one_state(right):
+    def call(self, inputs, *args, **more):
+        others = tf.nest.flatten(self.states)[1:] if self.stateful else []
+        before = [tf.identity(state) for state in others]
+        results = right(self, inputs, *args, **more)
+        for state, value in zip(others, before, strict=True):
+            state.assign(value)
+        return results
+
+    return call
+
+
+@planted(
     "glorot_uniform is GlorotNormal",
     tf.keras.initializers,
     "glorot_uniform",
