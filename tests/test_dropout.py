@@ -82,7 +82,7 @@ def test_one_mask_is_used_at_every_step(evidence, path):
 
 @law("DropoutRNNCell", ONE_BATCH, on=(EAGER, UNROLL), needs=BOTH | {"mask"})
 def test_the_mask_stays_the_same_over_masked_steps(evidence, path):
-    live = tf.constant([[True, False, True]] * ROWS)
+    live = tf.constant([probes.LIVE] * ROWS)
     masks = probes.masks(path, given={**probes.arguments(), "mask": live})
     for what, mask in masks.named():
         evidence.same(what, mask, np.repeat(mask[:, :1], STEPS, axis=1))
@@ -117,6 +117,13 @@ def test_inputs_and_states_are_dropped_independently(evidence, path):
     kept = probes.masks(path, **EQUAL).kept()
     evidence.independent("inputs and states kept", kept.input, kept.recurrent, P)
     evidence.independent("as many inputs as states", *probes.kept_of_equal_sizes(), 0.5)
+
+
+@law("SimpleRNN", TRAINING, on=(EAGER, UNKNOWN, UNROLL), needs=BOTH)
+def test_training_drops_whatever_the_other_options_are(evidence, path):
+    for other, kept in probes.with_other_options(path):
+        evidence.happens(f"inputs dropped {other}", ~kept.input, P)
+        evidence.happens(f"states dropped {other}", ~kept.recurrent, Q)
 
 
 @law("SimpleRNN", TRAINING, on=(EAGER, UNKNOWN, UNROLL), needs=BOTH)

@@ -12,7 +12,9 @@ were at that step, scaling included, and all else is an exact 0 or 1.
 
 import contextlib
 import functools
+import itertools
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -108,6 +110,27 @@ def masks(path: Path, dropout: float = P, recurrent_dropout: float = Q, **more) 
     """The masks of one call in training."""
     rates = {"dropout": dropout, "recurrent_dropout": recurrent_dropout}
     return Masks.of(outputs(path, **rates, **more))
+
+
+LIVE = [True, False, True]
+"""A mask of the steps, the same from either end."""
+
+
+def with_other_options(path: Path) -> Iterator[tuple[str, Masks]]:
+    """What calls in training keep while the layer's other options meet: by the names of these, in
+    all combinations."""
+    has = layer.under_test().features.__contains__
+    flags = ("go_backwards",) if path.traced else ("go_backwards", "stateful")
+    mask = {"mask": tf.constant([LIVE] * ROWS)} if has("mask") else {}
+    for masked, names in ((False, flags), (True, (*flags, "zero_output_for_mask"))):
+        given = {**arguments(), **(mask if masked else {})}
+        names = tuple(filter(has, names))
+        for chosen in itertools.product((False, True), repeat=len(names)):
+            options = dict(zip(names, chosen, strict=True))
+            batch = {"batch": ROWS} if options.get("stateful") else {}
+            told = [*(name for name in names if options[name]), *(["mask"] if masked else [])]
+            kept = masks(path, given=given, **options, **batch).kept()
+            yield f"with {' and '.join(told) or 'no other option'}", kept
 
 
 def kept_of_equal_sizes() -> tuple[np.ndarray, np.ndarray]:

@@ -494,6 +494,26 @@ class FirstStateOnly(Dropping):
         return masks if t == 0 else (masks[0], tf.ones_like(masks[1]))
 
 
+class NotTraining(SimpleRNN):
+    """Drops in some calls only."""
+
+    def call(self, sequences, initial_state=None, mask=None, training=None):
+        training = training and self.drops(mask)
+        return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
+
+
+@fault("with a mask nothing is dropped", "training_drops_whatever_the_other_options_are")
+class NothingWithAMask(NotTraining):
+    def drops(self, mask):
+        return mask is None
+
+
+@fault("where it is stateful nothing is dropped", "training_drops_whatever_the_other_options_are")
+class NothingWhereStateful(NotTraining):
+    def drops(self, mask):
+        return not self.stateful
+
+
 @fault("what is kept is not scaled", SCALE)
 class Unscaled(Dropping):
     def mask(self, rows, columns, rate):
