@@ -123,7 +123,7 @@ def test_inputs_and_states_are_dropped_independently(evidence, path):
 def test_training_drops_whatever_the_other_options_are(evidence, path):
     for other, kept in probes.with_other_options(path):
         evidence.happens(f"inputs dropped {other}", ~kept.input, P)
-        evidence.happens(f"states dropped {other}", ~kept.recurrent, Q)
+        evidence.happens(f"states dropped {other}", ~kept.recurrent, P)
 
 
 @law("SimpleRNN", TRAINING, on=(EAGER, UNKNOWN, UNROLL), needs=BOTH)

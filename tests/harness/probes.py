@@ -12,7 +12,6 @@ were at that step, scaling included, and all else is an exact 0 or 1.
 
 import contextlib
 import functools
-import itertools
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -116,21 +115,36 @@ LIVE = [True, False, True]
 """A mask of the steps, the same from either end."""
 
 
+OTHERS = {
+    "go_backwards": {"go_backwards": True},
+    "stateful": {"stateful": True, "batch": ROWS},
+    "mask": {},
+    "zero_output_for_mask": {"zero_output_for_mask": True},
+    "dtype": {"dtype": "mixed_float16"},
+}
+TOGETHER = [
+    (*options, *masking)
+    for options in ((), ("go_backwards",), ("stateful",), ("go_backwards", "stateful"))
+    for masking in ((), ("mask",), ("mask", "zero_output_for_mask"))
+]
+
+
 def with_other_options(path: Path) -> Iterator[tuple[str, Masks]]:
-    """What calls in training keep while the layer's other options meet: by the names of these, in
-    all combinations."""
-    has = layer.under_test().features.__contains__
-    flags = ("go_backwards",) if path.traced else ("go_backwards", "stateful")
-    mask = {"mask": tf.constant([LIVE] * ROWS)} if has("mask") else {}
-    for masked, names in ((False, flags), (True, (*flags, "zero_output_for_mask"))):
-        given = {**arguments(), **(mask if masked else {})}
-        names = tuple(filter(has, names))
-        for chosen in itertools.product((False, True), repeat=len(names)):
-            options = dict(zip(names, chosen, strict=True))
-            batch = {"batch": ROWS} if options.get("stateful") else {}
-            told = [*(name for name in names if options[name]), *(["mask"] if masked else [])]
-            kept = masks(path, given=given, **options, **batch).kept()
-            yield f"with {' and '.join(told) or 'no other option'}", kept
+    """What calls in training keep while other options of the layer meet, with the names of these.
+
+    On paths that trace with an unknown batch no layer is stateful.
+    """
+    for names in [*TOGETHER, ("dtype",)]:
+        if layer.under_test().lacks(names) or (path.traced and "stateful" in names):
+            continue
+        options = {k: v for name in names for k, v in OTHERS[name].items()}
+        given = arguments()
+        if "mask" in names:
+            given["mask"] = tf.constant([LIVE] * ROWS)
+        if "dtype" in names:  # Keras 2 casts no states
+            given = tf.nest.map_structure(lambda value: tf.cast(value, "float16"), given)
+        kept = masks(path, P, P, given=given, **options).kept()
+        yield f"with {' and '.join(names) or 'no other option'}", kept
 
 
 def kept_of_equal_sizes() -> tuple[np.ndarray, np.ndarray]:

@@ -514,6 +514,12 @@ class NothingWhereStateful(NotTraining):
         return not self.stateful
 
 
+@fault("under a mixed policy nothing is dropped", "training_drops_whatever_the_other_options_are")
+class NothingWhereMixed(NotTraining):
+    def drops(self, mask):
+        return self.compute_dtype == self.dtype_policy.variable_dtype
+
+
 @fault("what is kept is not scaled", SCALE)
 class Unscaled(Dropping):
     def mask(self, rows, columns, rate):
