@@ -88,11 +88,31 @@ def test_a_regularizer_gives_the_loss_of_its_own_weights(part, given):
     '"activation").',
 )
 def test_the_activity_regularizer_gives_its_loss(argument):
-    made = made_with(**{argument: tf.reduce_max})
+    made = made_with(**{argument: tf.reduce_max}, activation="linear")
+    assert_activity_loss(made)
+
+
+@documented(
+    "Regularizer",
+    "The value returned by the `activity_regularizer` object gets divided by the input batch size "
+    "so that the relative weighting between the weight regularizers and the activity regularizers "
+    "does not change with the batch size.",
+    needs={"cell"},
+)
+def test_the_activity_regularizer_of_an_rnn_of_a_cell_gives_its_loss():
+    cell = made_with(activation="linear").cell
     with the_layer():
-        output = made(INPUTS)
+        rnn = tf.keras.layers.RNN(cell, activity_regularizer=tf.reduce_max)
+    assert_activity_loss(rnn)
+
+
+def assert_activity_loss(made):
+    """The loss of a layer of integers is what its regularizer gives for the output, divided by the
+    size of the batch, 4."""
+    with the_layer():
+        output = made(np.concatenate([np.round(INPUTS)] * 4))
         losses = [float(loss) for loss in made.losses]
-    assert_same("losses", losses, [float(tf.reduce_max(output))])
+    assert_same("losses", losses, [float(tf.reduce_max(output)) / 4])
 
 
 @pytest.mark.parametrize("given", CONSTRAINTS)

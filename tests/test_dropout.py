@@ -119,6 +119,22 @@ def test_inputs_and_states_are_dropped_independently(evidence, path):
     evidence.independent("as many inputs as states", *probes.kept_of_equal_sizes(), 0.5)
 
 
+@law("DropoutRNNCell", ONE_BATCH, on=(EAGER, UNKNOWN), needs=BOTH | {"cell"})
+def test_each_of_the_stacked_cells_uses_one_mask_at_every_step(evidence, path):
+    for place in (0, 1):
+        (masks,) = probes.of_stacked_cells(path, place)
+        for what, mask in masks.named():
+            evidence.same(f"{what} of cell {place}", mask[:, 1:], mask[:, :-1])
+
+
+@law("DropoutRNNCell", ONE_BATCH, on=(EAGER, UNKNOWN), needs=BOTH | {"cell"})
+def test_each_call_draws_new_masks_for_each_of_the_stacked_cells(evidence, path):
+    for place in (0, 1):
+        first, second = (m.kept() for m in probes.of_stacked_cells(path, place, calls=2))
+        evidence.independent(f"inputs of cell {place} kept", first.input, second.input, P)
+        evidence.independent(f"states of cell {place} kept", first.recurrent, second.recurrent, P)
+
+
 @law("SimpleRNN", TRAINING, on=(EAGER, UNKNOWN, UNROLL), needs=BOTH)
 def test_training_drops_whatever_the_other_options_are(evidence, path):
     for other, kept in probes.with_other_options(path):
@@ -154,6 +170,13 @@ def test_a_model_drops_when_it_trains_and_not_when_it_predicts(evidence, path):
     evidence.happens("inputs dropped in training", ~inputs_kept, P)
     evidence.happens("states dropped in training", ~states_kept, P)
     evidence.same("predicted", predicted, probes.predicted(features=400))
+
+
+@law("DropoutRNNCell", ONE_BATCH, needs=BOTH | {"cell"})
+def test_a_cell_that_is_traced_again_drops_again(evidence, path):
+    for masks in probes.of_a_cell_traced_twice(**EQUAL):
+        evidence.happens("inputs dropped", ~masks.kept().input, P)
+        evidence.happens("states dropped", ~masks.kept().recurrent, P)
 
 
 @law("DropoutRNNCell", ONE_BATCH, needs=BOTH)

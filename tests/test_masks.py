@@ -14,6 +14,7 @@ from tests.harness.layer import CLIP
 from tests.harness.paths import EAGER, FUNCTION, UNKNOWN, UNROLL, XLA, the_layer
 from tests.harness.properties import documented, promise
 from tests.harness.releases import tf
+from tests.harness.stateful import integers
 from tests.harness.upstream import EMBEDDING, MASKING, MODEL, TWO_LAYERS
 from tests.harness.wrappers import one_on_the_other
 
@@ -21,6 +22,11 @@ MASK = (
     "mask: Binary tensor of shape `[batch, timesteps]` indicating whether a given timestep should "
     "be masked. An individual `True` entry indicates that the corresponding timestep should be "
     "utilized, while a `False` entry indicates that the corresponding timestep should be ignored."
+)
+
+SKIPPED = (
+    "the timestep will be masked (skipped) in all downstream layers (as long as they support "
+    "masking)"
 )
 
 
@@ -100,8 +106,7 @@ def test_a_mask_of_a_layer_before_masks_as_one_that_is_given(case, path):
 
 @promise(
     "Masking",
-    "the timestep will be masked (skipped) in all downstream layers (as long as they support "
-    "masking)",
+    SKIPPED,
     choices={**ALWAYS_MASKED, "activation": (CLIP,)},
     integers=True,
     on=(TWO_LAYERS,),
@@ -130,6 +135,72 @@ def test_a_step_in_which_one_value_is_another_is_not_masked(feature):
         masked = made(tf.keras.layers.Masking(9.0)(x))
         expected = made(x, mask=tf.constant([[True, False, True, False, True]] * 2))
     assert_same("outputs", masked, expected)
+
+
+X, LIVE = integers(9, 2, 5, 3), np.array([[True, False, True, True, False]] * 2)
+VALUES = {
+    f"{value} in {dtype}": (value, dtype)
+    for value in (9.0, 0.1, -999.0, -9999.0)
+    for dtype in ("float32", "float64", "mixed_float16", "mixed_bfloat16")
+}
+
+
+def of_integers(**options):
+    options = {"activation": CLIP, "return_sequences": True, **options}
+    made = layer.under_test().build(3, 3, **options)
+    layer.set_weights(made, *(integers(i, *w.shape) for i, w in enumerate(made.get_weights())))
+    return made
+
+
+def masked_with(value: float, dtype="float32"):
+    """X with nothing but that value in the masked steps."""
+    return tf.constant(np.where(LIVE[:, :, None], X, value), dtype)
+
+
+@pytest.mark.parametrize("given", VALUES)
+@documented(
+    "Masking",
+    "if all values in the input tensor at that timestep are equal to `mask_value`, then the "
+    "timestep will be masked (skipped) in all downstream layers",
+    needs={"return_sequences", "mask", "dtype"},
+)
+def test_a_step_of_any_mask_value_is_masked(given):
+    value, dtype = VALUES[given]
+    x = masked_with(value, "float64" if dtype == "float64" else "float32")
+    with the_layer():
+        made = of_integers(dtype=dtype)
+        masked = made(tf.keras.layers.Masking(value, dtype=dtype)(x))
+        expected = made(x, mask=tf.constant(LIVE))
+    assert_same("outputs", masked, expected)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "mixed_bfloat16"])
+@documented("Masking", SKIPPED, needs={"return_sequences", "mask", "dtype"})
+def test_a_mask_reaches_a_layer_of_another_dtype(dtype):
+    x = masked_with(9.0)
+    with the_layer():
+        made = of_integers(dtype=dtype)
+        masked = made(tf.keras.layers.Masking(9.0)(x))
+        expected = made(x, mask=tf.constant(LIVE))
+    assert_same("outputs", masked, expected)
+
+
+@documented("Masking", SKIPPED, needs={"return_sequences", "mask", "go_backwards"})
+def test_a_mask_is_handed_on_in_the_order_of_the_outputs():
+    with the_layer():
+        outputs = of_integers(go_backwards=True)(tf.keras.layers.Masking(9.0)(masked_with(9.0)))
+        behind = of_integers()
+        got, expected = behind(outputs), behind(outputs.numpy(), mask=tf.constant(LIVE[:, ::-1]))
+    assert_same("outputs of the layer behind", got, expected)
+
+
+@documented("Masking", SKIPPED, needs={"return_sequences", "mask"})
+def test_a_mask_that_is_given_is_handed_on_too():
+    mask = tf.constant(LIVE)
+    with the_layer():
+        outputs, behind = of_integers()(masked_with(9.0), mask=mask), of_integers()
+        got, expected = behind(outputs), behind(outputs.numpy(), mask=mask)
+    assert_same("outputs of the layer behind", got, expected)
 
 
 class Unmasked(tf.keras.layers.Layer):

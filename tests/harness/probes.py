@@ -58,16 +58,40 @@ class Masks:
 def built(features: int = FEATURES, **options):
     """The layer, its weights set, for inputs (batch, time, features)."""
     options = {"activation": None, "return_sequences": True, **options}
-    zero, one = np.zeros((features, features)), np.eye(features)
     with the_layer():
         made = layer.under_test().build(3 * features, features, **options)
-        layer.set_weights(
-            made,
-            np.hstack([zero, zero, one]),
-            np.vstack([np.hstack([zero, one, zero]), np.zeros((2 * features, 3 * features))]),
-            np.repeat([1.0, 0.0, 0.0], features),
-        )
+        layer.set_weights(made, *_weights(features))
     return made
+
+
+def _weights(features: int) -> tuple[np.ndarray, ...]:
+    zero, one = np.zeros((features, features)), np.eye(features)
+    return (
+        np.hstack([zero, zero, one]),
+        np.vstack([np.hstack([zero, one, zero]), np.zeros((2 * features, 3 * features))]),
+        np.repeat([1.0, 0.0, 0.0], features),
+    )
+
+
+def of_stacked_cells(path: Path, place: int, calls: int = 1) -> list[Masks]:
+    """The masks of calls in training of the cell at that place of two that are stacked. The other
+    one hands on what it is given: before it, all but one feature; behind it, everything.
+
+    No initial state is given, so that the first step shows no recurrent mask; it is left out.
+    """
+    make = type(layer.under_test().make(1).cell)
+    given, handed_on = (FEATURES, 3 * FEATURES) if place == 0 else (FEATURES + 1, FEATURES)
+    weights = [np.eye(given if place else handed_on, handed_on), np.zeros([handed_on] * 2)]
+    weights[2 * place : 2 * place] = _weights(FEATURES)
+    with the_layer():
+        cells = [make(handed_on, activation=None, use_bias=False)]
+        cells.insert(place, make(3 * FEATURES, activation=None, dropout=P, recurrent_dropout=P))
+        rnn = tf.keras.layers.RNN(cells, return_sequences=True)
+        rnn.build((None, None, given))
+        layer.set_weights(rnn, *weights)
+        call = path.call(lambda x: rnn(x, training=True))
+        x = tf.ones((ROWS, STEPS, given))
+        return [Masks.of(call(x)[:, 1:]) for _ in range(calls)]
 
 
 def ones() -> np.ndarray:
@@ -210,6 +234,14 @@ def after_a_failure(**options) -> tuple[Masks, Masks]:
     with contextlib.suppress(RuntimeError):
         EAGER.call(made)(**arguments(), training=True)
     return Masks.of(interruption.seen[:, None]), masks_of(made)
+
+
+def of_a_cell_traced_twice(**options) -> list[Masks]:
+    """The masks of steps of the cell in a loop of one's own, traced for ROWS rows and for more."""
+    cell = built(**options).cell
+    step = tf.function(lambda x, initial_state: cell(x[:, 0], initial_state, training=True)[0])
+    with the_layer():
+        return [Masks.of(step(**arguments(rows))[:, None]) for rows in (ROWS, 2 * ROWS)]
 
 
 def in_two_threads(**options) -> tuple[Masks, Masks]:

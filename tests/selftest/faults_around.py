@@ -204,6 +204,36 @@ def stops_gradients_of_cells(right):
 
 
 @planted(
+    "stacked cells draw their masks at each step",
+    StackedRNNCells,
+    "call",
+    "each_of_the_stacked_cells_uses_one_mask_at_every_step",
+)
+def draws_at_each_step(right):
+    def call(self, inputs, states, training=None, **more):
+        for cell in self.cells:
+            cell.reset_dropout_mask()
+            cell.reset_recurrent_dropout_mask()
+        return right(self, inputs, states, training=training, **more)
+
+    return call
+
+
+@planted(
+    "stacked cells keep their masks for the next call",
+    RNN,
+    "_maybe_reset_cell_dropout_mask" if KERAS_2 else "_maybe_reset_dropout_masks",
+    "each_call_draws_new_masks_for_each_of_the_stacked_cells",
+)
+def keeps_masks_of_stacked_cells(right):
+    def reset(self, cell):
+        if not isinstance(self.cell, StackedRNNCells):
+            right(self, cell)
+
+    return reset
+
+
+@planted(
     "training is not handed on to stacked cells",
     StackedRNNCells,
     "call",
