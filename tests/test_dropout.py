@@ -1,5 +1,7 @@
 """Dropout: which of the inputs and states are dropped, when, and by what law."""
 
+import itertools
+
 import numpy as np
 
 from tests.harness import probes
@@ -11,6 +13,7 @@ from tests.harness.releases import tf
 ON = (EAGER, UNKNOWN, UNROLL, XLA)
 CALLS = 8  # enough draws to tell rates apart that are 0.02 from each other
 RATES = {"dropout": P, "recurrent_dropout": Q}
+MOST = {"dropout": 0.9, "recurrent_dropout": 0.8}
 EQUAL = {"dropout": P, "recurrent_dropout": P}  # where it does not matter which rate is which
 
 DROPOUT = (
@@ -144,8 +147,8 @@ def test_training_drops_whatever_the_other_options_are(evidence, path):
 
 @law("SimpleRNN", TRAINING, on=(EAGER, UNKNOWN, UNROLL), needs=BOTH)
 def test_nothing_is_dropped_in_inference(evidence, path):
-    for training in (False, None):
-        masks = Masks.of(probes.outputs(path, training=training, **RATES))
+    for training, rates in itertools.product((False, None), (RATES, MOST)):
+        masks = Masks.of(probes.outputs(path, training=training, **rates))
         for what, mask in masks.named():
             evidence.same(what, mask, probes.ones())
 

@@ -203,6 +203,18 @@ def test_a_mask_that_is_given_is_handed_on_too():
     assert_same("outputs of the layer behind", got, expected)
 
 
+@pytest.mark.parametrize("state", [False, True])
+@pytest.mark.parametrize("sequences", [False, True])
+@documented("Masking", SKIPPED, needs={"return_sequences", "return_state", "mask"})
+def test_a_mask_is_handed_on_with_a_sequence_and_with_nothing_else(sequences, state):
+    with the_layer():
+        made = of_integers(return_sequences=sequences, return_state=state)
+        masks = made.compute_mask(masked_with(9.0), tf.constant(LIVE))
+    given = list(masks) if isinstance(masks, (list, tuple)) else [masks]
+    if [mask is not None for mask in given] != [sequences, *[False] * state]:
+        raise Mismatch(f"the masks of the results are {given}")
+
+
 class Unmasked(tf.keras.layers.Layer):
     """A layer that does not say that it supports masking."""
 

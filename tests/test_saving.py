@@ -27,6 +27,7 @@ from tests.harness.drawing import EXACT
 from tests.harness.paths import EAGER, the_layer
 from tests.harness.properties import documented, promise
 from tests.harness.releases import tf
+from tests.harness.wrappers import classes
 
 
 @promise(
@@ -122,6 +123,30 @@ def test_an_argument_of_an_rnn_of_a_cell_is_kept(argument):
         kept = getattr(type(rnn).from_config(rnn.get_config()), argument)
     if kept is not True:
         raise Mismatch(f"{argument}=True: the copy of an RNN has {kept!r}")
+
+
+HOLDERS = {
+    "SimpleRNN": lambda: layer.under_test().make(4),
+    "SimpleRNNCell": lambda: layer.under_test().make(4).cell,
+    "RNN": lambda: tf.keras.layers.RNN(layer.under_test().make(4).cell),
+    "StackedRNNCells": lambda: tf.keras.layers.StackedRNNCells([layer.under_test().make(4).cell]),
+    "Bidirectional": lambda: tf.keras.layers.Bidirectional(layer.under_test().make(4)),
+}
+
+
+@pytest.mark.parametrize("kind", HOLDERS)
+@documented(
+    "Layer",
+    "from_config: the reverse of `get_config`, capable of instantiating the same layer from the "
+    "config dictionary.",
+    needs={"cell"},
+)
+def test_a_configuration_can_be_used_twice(kind):
+    with the_layer(), tf.keras.utils.custom_object_scope(classes(layer.under_test().make(4))):
+        original = HOLDERS[kind]()
+        config = original.get_config()
+        for _ in range(2):
+            type(original).from_config(config)
 
 
 KEPT = test_an_argument_is_kept.__name__

@@ -4,6 +4,7 @@ import itertools
 
 from tests.harness import copies, layer, probes, slots
 from tests.harness.laws import law, seeded
+from tests.harness.paths import the_layer
 from tests.harness.probes import BOTH, P, Q
 from tests.harness.releases import GLOROT_REPEATS, SEED_GENERATOR
 from tests.harness.slots import made
@@ -119,6 +120,17 @@ def test_a_seed_generator_gives_new_values_in_each_call(evidence, path):
     evidence.differ("two calls", first, second)
     evidence.same("another generator, first call", slots.kernel(7, 7, other), first)
     evidence.same("another generator, second call", slots.kernel(7, 7, other), second)
+
+
+@law("GlorotUniform", GENERATOR, needs=slots.NEEDS, documented=SEED_GENERATOR is not None)
+def test_a_copy_has_a_seed_generator_that_begins_anew(evidence, path):
+    one, other = (made("glorot_uniform", seed=SEED_GENERATOR(5)) for _ in range(2))
+    first = slots.kernel(7, 7, one)
+    with the_layer():
+        original = layer.under_test().make(7, kernel_initializer=other)
+        copied = type(original).from_config(original.get_config())
+        copied.build((None, None, 7))
+    evidence.same("kernel of the copy", copied.get_weights()[0], first)
 
 
 @law("Initializer", "get_config: Returns the configuration of the initializer", needs=slots.NEEDS)

@@ -6,7 +6,14 @@ from hypothesis import strategies as st
 
 from tests.harness import cells, layer
 from tests.harness.compare import Mismatch, assert_exact, assert_same
-from tests.harness.copies import rnn_like
+from tests.harness.copies import (
+    checkpoint,
+    clone_model,
+    h5_file,
+    keras_file,
+    rnn_like,
+    weights_file,
+)
 from tests.harness.layer import CLIP
 from tests.harness.paths import CELL, WHOLE, arguments_of, the_layer
 from tests.harness.properties import documented, promise
@@ -19,6 +26,7 @@ from tests.harness.wrappers import (
     both_by_hand,
     both_directions,
     both_ways,
+    classes,
     gradients_through,
     one_on_the_other,
     stacked_by_hand,
@@ -271,6 +279,47 @@ def test_shapes_are_computed_for_both_directions(mode, sequences, return_state):
     with the_layer():
         made = of_integers(return_sequences=sequences, return_state=return_state)
         assert_shapes_are_computed(both_ways(made, mode), SEQUENCE)
+
+
+WRAPPERS = {
+    "bidirectional": lambda: both_ways(of_integers(), "concat"),
+    "stacked cells": lambda: two_cells(of_integers()),
+}
+WAYS = {way.__name__: way for way in (keras_file, h5_file, weights_file, clone_model, checkpoint)}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+@documented(
+    "Model",
+    "save: ... The model's configuration (architecture), the model's weights ... Thus models can "
+    "be reinstantiated in the exact same state.",
+    needs=BOTH | {"cell"},
+)
+def test_a_copy_of_a_wrapper_gives_what_the_wrapper_gives(wrapper, way):
+    with the_layer(), tf.keras.utils.custom_object_scope(classes(of_integers())):
+        original = WRAPPERS[wrapper]()
+        copied = WAYS[way](original)
+        expected, got = tf.nest.flatten(original(SEQUENCE)), tf.nest.flatten(copied(SEQUENCE))
+    assert_same_parts(got, expected)
+
+
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+@documented(
+    "Masking",
+    "the timestep will be masked (skipped) in all downstream layers (as long as they support "
+    "masking)",
+    needs=BOTH | {"cell", "mask", "initial_state"},
+)
+def test_a_mask_reaches_a_wrapper_that_is_given_states(wrapper):
+    mask = tf.constant([[True, False, True], [False, True, True]])
+    masked = tf.keras.layers.Masking(9.0)(tf.where(mask[:, :, None], SEQUENCE, 9.0))
+    states = [tf.ones((2, 3)), -tf.ones((2, 3))]
+    with the_layer():
+        made = WRAPPERS[wrapper]()
+        got = tf.nest.flatten(made(masked, initial_state=states))
+        expected = tf.nest.flatten(made(masked.numpy(), mask=mask, initial_state=states))
+    assert_same_parts(got, expected)
 
 
 UNLIKE = {

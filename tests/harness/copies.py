@@ -179,6 +179,19 @@ def weights_file(made):
     return clone.layers[-1]
 
 
+def checkpoint(made):
+    """The layer made again from its configuration, with the weights of a checkpoint."""
+    import os
+    import tempfile
+
+    copy = type(made).from_config(made.get_config())
+    copy.build((None, None, made.get_weights()[0].shape[0]))
+    with tempfile.TemporaryDirectory() as folder:
+        file = tf.train.Checkpoint(layer=made).write(os.path.join(folder, "checkpoint"))
+        tf.train.Checkpoint(layer=copy).read(file)
+    return copy
+
+
 def initial_weights_of_copies(made, features: int) -> dict[str, list]:
     """The initial weights of copies of a layer, by how each was made.
 
@@ -232,6 +245,7 @@ COPIES = (
     through(keras_file, through_file, model_around, share=0.3, choices=SAVED),
     through(h5_file, through_file, model_around, share=0.3, choices=SAVED),
     through(weights_file, model_around, share=0.3, choices=SAVED),
+    through(checkpoint, share=0.3, choices=SAVED),
 )
 
 EVERY = (*MODELS, *OF_LITE, *COPIES)

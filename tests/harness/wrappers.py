@@ -29,11 +29,14 @@ def both_ways(made, merge_mode, batch=None):
     return both
 
 
+def classes(made) -> dict[str, type]:
+    """The classes of the layer and its cell, by name, for those that Keras does not know."""
+    return {type(part).__name__: type(part) for part in (made, getattr(made, "cell", made))}
+
+
 def again(made, wrapper):
     """A wrapper of the layer, made again from its configuration, with the same weights."""
-    known = [type(made), type(getattr(made, "cell", made))]
-    with tf.keras.utils.custom_object_scope({kind.__name__: kind for kind in known}):
-        copy = type(wrapper).from_config(wrapper.get_config())
+    copy = type(wrapper).from_config(wrapper.get_config(), custom_objects=classes(made))
     copy.build((None, None, made.get_weights()[0].shape[0]))
     copy.set_weights(wrapper.get_weights())
     return copy
@@ -172,6 +175,7 @@ BIDIRECTIONAL_COPIED = _of_two(
     lambda made: again(made, both_ways(made, "sum")),
     "again(layer, both_ways(layer, 'sum'))",
     both_ways,
+    classes,
     again,
     needs=frozenset({"go_backwards"}),
     share=0.2,
@@ -196,6 +200,7 @@ STACKED_COPIED = _of_two(
     rnn_like,
     batch_of,
     two_cells,
+    classes,
     again,
     needs=frozenset({"cell"}),
     share=0.2,

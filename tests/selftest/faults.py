@@ -548,6 +548,27 @@ class ResetByZero(SimpleRNN):
         super().reset_states(states) if states is not None else ResetByZero.reset_state(self)
 
 
+@fault("a mask is lost in a cast", "a_mask_reaches_a_layer_of_another_dtype")
+class LosesMaskInCast(SimpleRNN):
+    def __call__(self, inputs, **more):
+        same = inputs.dtype == self.compute_dtype
+        return super().__call__(inputs if same else tf.cast(inputs, self.compute_dtype), **more)
+
+
+@fault("a given mask is not handed on", "a_mask_that_is_given_is_handed_on_too")
+class KeepsGivenMask(SimpleRNN):
+    def __call__(self, inputs, mask=None, **more):
+        results = super().__call__(inputs, mask=mask, **more)
+        return results if mask is None else tf.nest.map_structure(tf.identity, results)
+
+
+@fault("the last output has a mask", "a_mask_is_handed_on_with_a_sequence_and_with_nothing_else")
+class MaskOfLastOutput(SimpleRNN):
+    def compute_mask(self, inputs, mask):
+        masks = super().compute_mask(inputs, mask)
+        return masks if self.return_state else mask
+
+
 @fault("the state is trained", "training_trains_the_weights_and_not_the_state")
 class TrainedState(SimpleRNN):
     def build(self, *shapes, **more):

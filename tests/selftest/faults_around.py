@@ -265,6 +265,16 @@ def keeps_one_state(right):
 
 
 @planted(
+    "an RNN of a cell adds its activity loss twice",
+    RNN,
+    "losses",
+    "the_activity_regularizer_of_an_rnn_of_a_cell_gives_its_loss",
+)
+def adds_twice(right):
+    return property(lambda self: [2 * loss for loss in right.fget(self)])
+
+
+@planted(
     "glorot_uniform is GlorotNormal",
     tf.keras.initializers,
     "glorot_uniform",

@@ -379,6 +379,18 @@ class SeedsNotInConfig(SimpleRNN):
 
 
 @fault(
+    "the configuration leaves out generators of seeds",
+    "a_copy_has_a_seed_generator_that_begins_anew",
+)
+class GeneratorsNotInConfig(SimpleRNN):
+    def get_config(self):
+        config = super().get_config()
+        if isinstance(config["kernel_initializer"]["config"].get("seed"), dict):
+            config["kernel_initializer"]["config"]["seed"] = None
+        return config
+
+
+@fault(
     "kernel and recurrent kernel are drawn with one seed",
     "kernels_and_masks_come_from_different_random_numbers",
 )
@@ -506,6 +518,12 @@ class NotTraining(SimpleRNN):
 class NothingWithAMask(NotTraining):
     def drops(self, mask):
         return mask is None
+
+
+@fault("in inference states are dropped where most of them are", INFERENCE)
+class DropsMostInInference(Dropping):
+    def drops(self, training):
+        return training or self.recurrent_dropout > 0.7
 
 
 @fault("where it is stateful nothing is dropped", "training_drops_whatever_the_other_options_are")
