@@ -119,6 +119,22 @@ def max_norm(limit: float) -> Callable[[Array], Array]:
     return constrain
 
 
+def unit_norm(w: Array) -> Array:
+    """UnitNorm(axis=0): each column gets norm 1."""
+    return w / (1e-7 + np.sqrt(np.sum(w * w, axis=0, keepdims=True)))
+
+
+def min_max_norm(low: float, high: float, rate: float) -> Callable[[Array], Array]:
+    """MinMaxNorm(low, high, rate, axis=0): each column's norm is brought nearer to [low, high], by
+    that part of the way."""
+
+    def constrain(w):
+        norms = np.sqrt(np.sum(w * w, axis=0, keepdims=True))
+        return w * ((rate * np.clip(norms, low, high) + (1 - rate) * norms) / (1e-7 + norms))
+
+    return constrain
+
+
 def non_negative(w: Array) -> Array:
     """NonNeg: negative weights become 0."""
     return w * (w >= 0)

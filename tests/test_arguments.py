@@ -142,6 +142,16 @@ def test_a_layer_that_is_not_trainable_is_not_trained():
         assert_same("weights", new, old)
 
 
+@documented("Layer", "trainable: Boolean, whether the layer's variables should be trainable.")
+def test_trainable_may_be_set_at_any_time():
+    made = made_with()
+    counts = []
+    for made.trainable in (True, False, True):
+        counts.append(len(made.trainable_weights))
+    if counts != [3, 0, 3]:
+        raise Mismatch(f"trainable weights while it is true, false and true: {counts}")
+
+
 @pytest.mark.parametrize(
     ("argument", "value"), [(name, value) for name, values in REFUSED.items() for value in values]
 )

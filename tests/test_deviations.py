@@ -7,7 +7,7 @@ from tests.harness.compare import Mismatch
 from tests.harness.properties import all_properties
 from tests.harness.releases import documented_activations
 
-KNOWN = (*paths.EVERY, *copies.EVERY, *cells.EVERY, *upstream.EVERY, wrappers.STACKED)
+KNOWN = (*paths.EVERY, *copies.EVERY, *cells.EVERY, *upstream.EVERY, *wrappers.ON_EACH_OTHER)
 PATHS = {path.name: path for path in KNOWN}
 HERE = [d for d in deviations.active() if d.witness]  # others are their properties' own
 ELSEWHERE = [d for d in deviations.load() if d.witness and not d.applies]

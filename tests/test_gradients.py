@@ -1,5 +1,7 @@
 """Gradients: backpropagation through time, on each path."""
 
+from functools import partial
+
 import numpy as np
 from hypothesis import strategies as st
 
@@ -13,6 +15,7 @@ from tests.harness.gradients import (
     forward_mode,
     kept_exact,
     of_second_call,
+    of_the_last_output,
     one_by_one,
     probed,
     run,
@@ -50,6 +53,21 @@ SMALL = {
 )
 def test_integers_give_every_gradient_exactly(case, path):
     assert_exact_gradients(run(path, case)[1], case)
+
+
+@promise(
+    "GradientTape.gradient",
+    GRADIENT,
+    choices={**EXACT, "zero_output_for_mask": (False,)},
+    integers=True,
+    on=(EAGER, UNKNOWN, UNROLL),
+    nightly=(FUNCTION, XLA),
+    prepare=kept_exact,
+    script=partial(script, whole=False),
+    trace_cost=3,
+)
+def test_the_last_output_alone_has_the_gradients_of_the_last_output(case, path):
+    assert_exact_gradients(of_the_last_output(path, case), case, whole=False)
 
 
 @promise(

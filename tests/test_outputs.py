@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from tests.harness.cases import replace
-from tests.harness.compare import assert_exact, assert_steps
+from tests.harness.compare import assert_exact, assert_same, assert_steps
 from tests.harness.drawing import EXACT
 from tests.harness.layer import CLIP
 from tests.harness.paths import EAGER, EVERY, OF_KERAS_2, UNKNOWN, UNROLL, XLA
@@ -31,13 +31,21 @@ def test_each_step_is_within_rounding_of_the_recurrence(case, path):
 @promise(
     "SimpleRNN",
     RECURRENT,
-    choices={"time": (300, 1000), "large": (None,), "activation": (CLIP,), "dtype": ("float32",)},
+    choices={
+        "time": (300, 1000),
+        "large": (None,),
+        "activation": (CLIP,),
+        "dtype": ("float32",),
+        "mask": (None, "random"),
+        "zero_output_for_mask": (False,),
+    },
     integers=True,
     on=(UNKNOWN, XLA, UNROLL_300),
     case_cost=4,
 )
 def test_a_long_sequence_is_processed_to_its_end(case, path):
     assert_exact(path.run(case), case)
+    assert_same("last output", path.results(case, path.layer(case)), case.expected()[0][:, -1])
 
 
 @promise(

@@ -152,6 +152,14 @@ def test_equal_seeds_of_layers_give_equal_masks(evidence, path):
             evidence.same(f"seed {seed}, {call} call", got.both, again.both)
 
 
+@law("SimpleRNNCell", LAYER_SEED, needs=BOTH)
+def test_layers_without_a_seed_draw_different_masks(evidence, path):
+    rates = dict.fromkeys(RATES, P)
+    one, other = (probes.masks_of(probes.built(**rates)).kept() for _ in range(2))
+    evidence.independent("inputs kept", one.input, other.input, P)
+    evidence.independent("states kept", one.recurrent, other.recurrent, P)
+
+
 @law("SimpleRNNCell", LAYER_SEED, needs=BOTH | {"seed"})
 def test_different_seeds_of_layers_give_different_masks(evidence, path):
     kept = {s: probes.masks_of(probes.built(seed=s, **RATES)).kept() for s in (0, *SEEDS, None)}

@@ -4,10 +4,11 @@ import numpy as np
 from hypothesis import strategies as st
 
 from tests.harness.cases import replace
-from tests.harness.compare import assert_final_state, assert_same
-from tests.harness.drawing import ALWAYS_MASKED, NEVER_MASKED
+from tests.harness.compare import assert_exact, assert_final_state, assert_same
+from tests.harness.drawing import ALWAYS_MASKED, EXACT, NEVER_MASKED
 from tests.harness.paths import BITWISE, EAGER, UNKNOWN, UNROLL
 from tests.harness.properties import promise
+from tests.harness.releases import STATE_FORMS, tf
 
 RETURN_STATE = "return_state: Boolean. Whether to return the last state in addition to the output."
 
@@ -47,6 +48,21 @@ def test_a_run_split_anywhere_continues_from_the_state_handed_over(case, path, a
     whole = path.run(case)
     assert_same("outputs", np.concatenate([before.outputs, after.outputs], 1), whole.outputs)
     assert_same("state", after.state, whole.state)
+
+
+@promise(
+    "RNN",
+    "The value of `initial_state` should be a tensor or list of tensors representing the initial "
+    "state of the RNN layer.",
+    choices={**EXACT, "initial_state": (True,), "batch": (1, 2, 3, 5)},
+    integers=True,
+    on=(EAGER, UNROLL),
+    needs={"initial_state"},
+    form=st.sampled_from(tuple(STATE_FORMS)),
+)
+def test_an_initial_state_may_have_any_form(case, path, form):
+    state = STATE_FORMS[form](tf.cast(np.asarray(case.initial_state), case.dtype))
+    assert_exact(path.run(case, initial_state=state), case)
 
 
 @promise(

@@ -143,18 +143,33 @@ def clone_model(made):
     return clone.layers[-1]
 
 
-def through_file(made, name):
-    """The layer of a model that was saved to a file of that name and loaded."""
+def saved_and_loaded(model, made, name):
+    """A model of the layer, saved to a file of that name and loaded."""
     import os
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
         file = os.path.join(folder, name)
-        model_around(made).save(file)
+        model.save(file)
         # Keras knows its own, and 2.15 loads none that it is told of again.
         own = type(made).__module__.split(".")[0] in ("keras", "tf_keras")
         known = None if own else {type(made).__name__: type(made)}
-        return tf.keras.models.load_model(file, custom_objects=known, compile=False).layers[-1]
+        return tf.keras.models.load_model(file, custom_objects=known, compile=False)
+
+
+def loaded(made):
+    """A functional model that was saved and loaded, with an input for each argument."""
+
+    def call(x, **more):
+        model = saved_and_loaded(model_of(made, x, **more), made, "model.keras")
+        return model([x, *tf.nest.flatten(more)] if more else x)
+
+    return call
+
+
+def through_file(made, name):
+    """The layer of a model that was saved to a file of that name and loaded."""
+    return saved_and_loaded(model_around(made), made, name).layers[-1]
 
 
 def keras_file(made):
@@ -220,7 +235,8 @@ EXPORTED = through(
     choices=SAVED,
     share=0.15,
 )
-MODELS = (FUNCTIONAL, PREDICT, EXPORTED)
+LOADED = through(loaded, model_of, saved_and_loaded, choices=SAVED, share=0.15)
+MODELS = (FUNCTIONAL, PREDICT, EXPORTED, LOADED)
 
 TFLITE = through(
     tflite,
@@ -242,8 +258,8 @@ COPIES = (
     through(deepcopy, choices=SAVED),
     through(rnn_of_cell, rnn_like, needs=frozenset({"cell"}), choices=SAVED),
     through(clone_model, model_around, share=0.5, choices=SAVED),
-    through(keras_file, through_file, model_around, share=0.3, choices=SAVED),
-    through(h5_file, through_file, model_around, share=0.3, choices=SAVED),
+    through(keras_file, saved_and_loaded, through_file, model_around, share=0.3, choices=SAVED),
+    through(h5_file, saved_and_loaded, through_file, model_around, share=0.3, choices=SAVED),
     through(weights_file, model_around, share=0.3, choices=SAVED),
     through(checkpoint, share=0.3, choices=SAVED),
 )

@@ -35,13 +35,14 @@ CHOICES: dict[str, tuple] = {
     "activation": ("tanh", "relu", "sigmoid", None, "softsign", "elu"),
     "use_bias": (True, False),
     "initial_state": (False, True),
-    "mask": (None, "random", "leading", "trailing", "inner", "all", "none"),
+    "mask": (None, None, "random", "leading", "trailing", "inner", "all", "none"),
     "go_backwards": (False, True),
     "zero_output_for_mask": (False, True),
     "leave_defaults": (True, False),
 }
-"""What a plan chooses from, simplest first: Hypothesis shrinks towards the first. A long sequence
-costs more than all else, and is rarer."""
+"""What a plan chooses from, simplest first: Hypothesis shrinks towards the first. What stands twice
+is chosen twice as often: most layers have no mask. A long sequence costs more than all else, and is
+rarer."""
 
 LARGE: dict[str, tuple] = {
     "units": (17, 33, 64, 130),

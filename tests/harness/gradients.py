@@ -15,17 +15,19 @@ from tests.harness.paths import Path, arguments_of, the_layer
 from tests.harness.releases import tf, variable
 
 
-def weightings(case: Case) -> tuple[np.ndarray, np.ndarray]:
+def weightings(case: Case, whole: bool = True) -> tuple[np.ndarray, np.ndarray]:
     """V (batch, time, units) in order of processing, and v (batch, units): small integers, so that
-    they are exact in every dtype."""
+    they are exact in every dtype. whole: whether of all outputs, or of the last alone."""
     B, T, n = case.batch, case.time, case.units
-    V = formula(f"np.floor(noise(1, ({B}, {T}, {n})) * 5) - 2")
+    last = "" if whole else f" * (np.arange({T}) == {T - 1})[:, None]"
+    V = formula(f"(np.floor(noise(1, ({B}, {T}, {n})) * 5) - 2){last}")
     return V, formula(f"np.floor(noise(2, ({B}, {n})) * 5) - 2")
 
 
-def problem(case: Case) -> Problem:
-    """The reference's problem for this case."""
-    return Problem(case.recurrence, case.inputs, case.initial_state, case.mask, *weightings(case))
+def problem(case: Case, whole: bool = True) -> Problem:
+    """The reference's problem for this case; whole: as in `weightings`."""
+    weights = weightings(case, whole)
+    return Problem(case.recurrence, case.inputs, case.initial_state, case.mask, *weights)
 
 
 def probed(case: Case) -> Case:
@@ -124,6 +126,16 @@ def run(path: Path, case: Case, take: Callable = at_once) -> tuple[Run, dict[str
     return Run(*(np.asarray(r, np.float64) for r in results)), _numbers(gradients)
 
 
+def of_the_last_output(path: Path, case: Case) -> dict[str, np.ndarray]:
+    """The gradients of a layer that gives its last output and its state, by argument."""
+    V, v = (tf.cast(np.asarray(w), case.dtype) for w in weightings(case, whole=False))
+    made = path.layer(case, return_state=True)
+    _, gradients = differentiating(path, at_once).results(
+        case, made, output_weights=V[:, -1], state_weights=v
+    )
+    return _numbers(gradients)
+
+
 def _numbers(gradients) -> dict[str, np.ndarray]:
     if missing := [name for name, value in gradients.items() if value is None]:
         raise Mismatch(f"no gradient flows to {' and '.join(missing)}")
@@ -141,10 +153,11 @@ for gradient in tape.gradient([outputs, state], sources, output_gradients=[V, v]
 """
 
 
-def script(path: Path, case: Case) -> str:
+def script(path: Path, case: Case, whole: bool = True) -> str:
     """A program that prints the gradients on this path with TensorFlow and NumPy alone."""
-    V, v = (tensor(w, case.dtype) for w in weightings(case))
-    return path.script(case, SHOW.replace("{V}", V).replace("{v}", v))
+    V, v = (tensor(w, case.dtype) for w in weightings(case, whole))
+    show = SHOW if whole else f"layer.return_sequences = False\n{SHOW.replace('{V}', '{V}[:, -1]')}"
+    return path.script(case, show.replace("{V}", V).replace("{v}", v))
 
 
 def of_second_call(case: Case) -> tuple[Case, dict[str, np.ndarray]]:
@@ -235,12 +248,12 @@ def second_derivative(path: Path, case: Case) -> dict[str, tuple[np.ndarray, np.
     }
 
 
-def assert_exact_gradients(gradients: dict[str, np.ndarray], case: Case) -> None:
-    """The gradients are those of the reference in every bit: the case is one of integers."""
-    expected, largest = backpropagate(problem(case)), FORMATS[case.dtype].integers
-    exact = {
-        name: np.where(size < largest, 0, np.inf) for name, size in sizes(problem(case)).items()
-    }
+def assert_exact_gradients(gradients: dict[str, np.ndarray], case: Case, whole=True) -> None:
+    """The gradients are those of the reference in every bit: the case is one of integers.
+    whole: as in `weightings`."""
+    posed = problem(case, whole)
+    expected, largest = backpropagate(posed), FORMATS[case.dtype].integers
+    exact = {name: np.where(size < largest, 0, np.inf) for name, size in sizes(posed).items()}
     _assert_gradients(gradients, expected, Gradients(**{"bias": None, **exact}), case.dtype)
 
 

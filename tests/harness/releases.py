@@ -107,6 +107,15 @@ INITIAL_STATES = (
 """The ways in which a cell is asked for its initial state, for three rows."""
 
 
+STATE_FORMS = {
+    "tensor": lambda state: state,
+    "tuple": lambda state: (state,),
+    "variable": tf.Variable,
+    **({} if KERAS_2 else {"NumPy array": lambda state: state.numpy()}),
+}
+"""The forms of an initial state beside a list of one tensor: Keras 2 refuses NumPy arrays."""
+
+
 def reset_state(made) -> None:
     """Set the state of a stateful layer to zero."""
     made.reset_states() if KERAS_2 else made.reset_state()

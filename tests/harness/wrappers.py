@@ -10,7 +10,7 @@ from reference.wrappers import MERGES, bidirectional, stacked
 from tests.harness.cases import Case, replace
 from tests.harness.cells import Own
 from tests.harness.copies import BATCHES, rnn_like
-from tests.harness.paths import Path
+from tests.harness.paths import Path, eager, unknown
 from tests.harness.releases import tf, variable
 
 
@@ -147,12 +147,14 @@ def one_on_the_other(case: Case) -> list[np.ndarray]:
     return [outputs, *finals]
 
 
-def _of_two(name: str, make, expression: str, *parts, **more) -> Path:
-    """The path of a wrapper, made by `make`, of two layers or cells; parts and more as in Path."""
+def _of_two(name: str, make, expression: str, *parts, around=None, **more) -> Path:
+    """The path of a wrapper, made by `make`, of two layers or cells; around: how it is run, unless
+    eager; parts and more as in Path."""
+    run = f"with_two_states({expression})"
     return Path(
         name,
-        lambda made: with_two_states(make(made)),
-        f"with_two_states({expression})(x, **more)",
+        lambda made: (around or eager)(with_two_states(make(made))),
+        f"{around.__name__}({run})(x, **more)" if around else f"{run}(x, **more)",
         parts=(*parts, with_two_states),
         choices=BATCHES,
         **more,
@@ -180,7 +182,21 @@ BIDIRECTIONAL_COPIED = _of_two(
     needs=frozenset({"go_backwards"}),
     share=0.2,
 )
-BIDIRECTIONAL = {**{_bidirectional(mode): mode for mode in MERGES}, BIDIRECTIONAL_COPIED: "sum"}
+BIDIRECTIONAL_TRACED = _of_two(
+    "bidirectional-traced",
+    lambda made: both_ways(made, "concat"),
+    "both_ways(layer, 'concat')",
+    both_ways,
+    unknown,
+    around=unknown,
+    needs=frozenset({"go_backwards"}),
+    share=0.2,
+)
+BIDIRECTIONAL = {
+    **{_bidirectional(mode): mode for mode in MERGES},
+    BIDIRECTIONAL_COPIED: "sum",
+    BIDIRECTIONAL_TRACED: "concat",
+}
 """The merge mode of each such path."""
 
 
@@ -216,4 +232,16 @@ STACKED_OWN = _of_two(
     needs=frozenset({"cell"}),
     share=0.2,
 )
-ON_EACH_OTHER = (STACKED, STACKED_COPIED, STACKED_OWN)
+STACKED_TRACED = _of_two(
+    "stacked cells-traced",
+    two_cells,
+    "two_cells(layer)",
+    rnn_like,
+    batch_of,
+    two_cells,
+    unknown,
+    around=unknown,
+    needs=frozenset({"cell"}),
+    share=0.2,
+)
+ON_EACH_OTHER = (STACKED, STACKED_COPIED, STACKED_OWN, STACKED_TRACED)

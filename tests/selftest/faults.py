@@ -562,6 +562,20 @@ class KeepsGivenMask(SimpleRNN):
         return results if mask is None else tf.nest.map_structure(tf.identity, results)
 
 
+@fault("a state that is no list is forgotten", "an_initial_state_may_have_any_form")
+class WithoutBareState(SimpleRNN):
+    def __call__(self, inputs, initial_state=None, **more):
+        listed = initial_state if isinstance(initial_state, list) else None
+        return super().__call__(inputs, initial_state=listed, **more)
+
+
+@fault("once trainable, always trainable", "trainable_may_be_set_at_any_time")
+class TrainableForEver(SimpleRNN):
+    @property
+    def trainable_weights(self):
+        return list(self.weights)
+
+
 @fault("the last output has a mask", "a_mask_is_handed_on_with_a_sequence_and_with_nothing_else")
 class MaskOfLastOutput(SimpleRNN):
     def compute_mask(self, inputs, mask):

@@ -256,3 +256,15 @@ class OfAnothers(tf.keras.layers.Layer):
 
     def compute_output_shape(self, shape):
         return self.inner.compute_output_shape(shape)
+
+
+@fault(
+    "the gradient of the last output alone is halved",
+    "the_last_output_alone_has_the_gradients_of_the_last_output",
+)
+class HalvedAlone(SimpleRNN):
+    def call(self, sequences, initial_state=None, mask=None, training=None):
+        results = super().call(sequences, initial_state=initial_state, mask=mask, training=training)
+        if self.return_sequences or not self.return_state:
+            return results
+        return halved(results[0]), results[1]

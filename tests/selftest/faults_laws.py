@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from tests.harness.releases import SEED_GENERATOR, tf
+from tests.harness.releases import KERAS_2, SEED_GENERATOR, tf
 from tests.selftest import faults
 from tests.selftest.faults import Fault
 
@@ -376,6 +376,23 @@ class SeedsNotInConfig(SimpleRNN):
             if "seed" in config[name]["config"]:
                 config[name]["config"]["seed"] = None
         return config
+
+
+@fault(
+    "dropout of all layers is drawn with one seed unless told otherwise",
+    "layers_without_a_seed_draw_different_masks",
+)
+class OneSeedForDropout(SimpleRNN):
+    def __init__(self, units, seed=None, **options):
+        super().__init__(units, **options)
+        self.one_seed = 7
+
+    def call(self, sequences, initial_state=None, mask=None, training=None):
+        if training:
+            tf.keras.utils.set_random_seed(self.one_seed)
+            if not KERAS_2:
+                self.cell.seed_generator.state.assign([self.one_seed, 0])
+        return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
 
 
 @fault(
