@@ -15,7 +15,7 @@ from tests.harness.copies import (
     weights_file,
 )
 from tests.harness.layer import CLIP
-from tests.harness.paths import CELL, WHOLE, arguments_of, the_layer
+from tests.harness.paths import CELL, EAGER, WHOLE, arguments_of, the_layer
 from tests.harness.properties import documented, promise
 from tests.harness.releases import INITIAL_STATES, reset_state, shapes_of, tf
 from tests.harness.stateful import integers
@@ -45,11 +45,28 @@ EXACT = {"activation": (CLIP,)}
     integers=True,
     on=tuple(BIDIRECTIONAL),
     sequences=st.booleans(),
+    training=st.booleans(),
 )
-def test_bidirectional_runs_both_ways_and_merges(case, path, sequences):
+def test_bidirectional_runs_both_ways_and_merges(case, path, sequences, training):
     made = path.layer(case, return_sequences=sequences, return_state=True)
     expected = both_directions(case, BIDIRECTIONAL[path], sequences)
-    assert_same_parts(path.results(case, made), expected)
+    assert_same_parts(path.results(case, made, training=training), expected)
+
+
+@promise(
+    "Bidirectional",
+    "merge_mode: Mode by which outputs of the forward and backward RNNs will be combined.",
+    choices={"mask": (None,), "initial_state": (False,)},
+    on=(EAGER,),
+    needs={"go_backwards"},
+    case_cost=2,
+    mode=st.sampled_from(tuple(MERGES)),
+)
+def test_bidirectional_loses_no_digits(case, path, mode):
+    made, x = path.layer(case, return_sequences=True), arguments_of(case)["x"]
+    with the_layer():
+        both, (by_hand, _) = both_ways(made, mode), both_by_hand(made, mode)
+        assert_same_parts(tf.nest.flatten(both(x)), tf.nest.flatten(by_hand(x)))
 
 
 @promise(
@@ -136,17 +153,19 @@ def of_integers(batch=None, **options):
     return made
 
 
+@pytest.mark.parametrize("sequences", FLAG)
 @pytest.mark.parametrize("mode", MERGES)
 @documented(
     "Bidirectional",
     "merge_mode: Mode by which outputs of the forward and backward RNNs will be combined.",
     needs=BOTH,
 )
-def test_gradients_flow_through_both_directions(mode):
+def test_gradients_flow_through_both_directions(mode, sequences):
     with the_layer():
-        both = both_ways(of_integers(), mode)
+        made = of_integers(return_sequences=sequences)
+        both = both_ways(made, mode)
         got = gradients_through(both, [both], SEQUENCE)
-        expected = gradients_through(*both_by_hand(of_integers(), mode), SEQUENCE)
+        expected = gradients_through(*both_by_hand(made, mode), SEQUENCE)
     assert_same_parts(got, expected)
 
 

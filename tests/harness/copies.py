@@ -127,6 +127,14 @@ def rnn_of_cell(made):
     return rnn
 
 
+def rnn_of_cells(made):
+    """RNN over a list of the one cell; its state comes in a list of its own."""
+    rnn = rnn_like(made, [type(made.cell).from_config(made.cell.get_config())])
+    rnn.build((None, None, made.get_weights()[0].shape[0]))
+    rnn.set_weights(made.get_weights())
+    return lambda x, **more: tf.nest.flatten(rnn(x, **more))
+
+
 def through_json(made):
     """A layer made from the layer's serialized form, as files hold it."""
     import json
@@ -257,6 +265,13 @@ COPIES = (
     through(from_config, choices=SAVED),
     through(deepcopy, choices=SAVED),
     through(rnn_of_cell, rnn_like, needs=frozenset({"cell"}), choices=SAVED),
+    through(
+        rnn_of_cells,
+        rnn_like,
+        needs=frozenset({"cell"}),
+        choices={**SAVED, "dtype": ("float32",)},  # as stacked cells need it in Keras 3
+        share=0.5,
+    ),
     through(clone_model, model_around, share=0.5, choices=SAVED),
     through(keras_file, saved_and_loaded, through_file, model_around, share=0.3, choices=SAVED),
     through(h5_file, saved_and_loaded, through_file, model_around, share=0.3, choices=SAVED),

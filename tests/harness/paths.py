@@ -164,13 +164,15 @@ def unknown(made):
         return tf.TensorSpec([None, None, *value.shape[2:]], value.dtype)
 
     def call(x, **more):
-        given = {"x": x, **more}
-        if (names := tuple(given)) not in traced:
-            traced[names] = tf.function(
-                lambda x, *values: made(x, **{name: values[i] for i, name in enumerate(names[1:])}),
+        flags = {name: value for name, value in more.items() if isinstance(value, bool)}
+        given = {"x": x, **{name: value for name, value in more.items() if name not in flags}}
+        if (key := (*given, *flags.items())) not in traced:
+            names = tuple(given)[1:]
+            traced[key] = tf.function(
+                lambda x, *values: made(x, **flags, **{n: values[i] for i, n in enumerate(names)}),
                 input_signature=[any_size(name, value) for name, value in given.items()],
             )
-        return traced[names](*given.values())
+        return traced[key](*given.values())
 
     return call
 

@@ -4,6 +4,8 @@ The other direction, and the second cell, get weights made of the layer's own: -
 U^T, -U and -b. The case that stands for them is made in the same way.
 """
 
+from functools import partial
+
 import numpy as np
 
 from reference.wrappers import MERGES, bidirectional, stacked
@@ -59,8 +61,7 @@ def with_two_states(wrapper):
     """The results of a wrapper of two layers or cells, in a flat list; the initial state of the
     second is minus that of the first."""
 
-    def call(x, initial_state=None, mask=None):
-        more = {} if mask is None else {"mask": mask}
+    def call(x, initial_state=None, **more):
         if initial_state is not None:
             more["initial_state"] = [initial_state[0], -initial_state[0]]
         return tf.nest.flatten(wrapper(x, **more))
@@ -92,7 +93,8 @@ def both_by_hand(made, merge_mode):
         "concat": lambda y, z: tf.concat([y, z], axis=-1),
         None: lambda y, z: [y, z],
     }[merge_mode]
-    return lambda x: merge(made(x), tf.reverse(other(x), [1])), [made, other]
+    in_order = partial(tf.reverse, axis=[1]) if made.return_sequences else tf.identity
+    return lambda x: merge(made(x), in_order(other(x))), [made, other]
 
 
 def stacked_by_hand(made):

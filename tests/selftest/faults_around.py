@@ -139,6 +139,22 @@ def stops_gradients(right):
 
 
 @planted(
+    "the outputs of Bidirectional have but the digits of bfloat16",
+    Bidirectional,
+    "call",
+    "bidirectional_loses_no_digits",
+)
+def loses_digits(right):
+    def call(self, sequences, initial_state=None, mask=None, training=None):
+        more = {"initial_state": initial_state, "mask": mask, "training": training}
+        results = right(self, sequences, **more)
+        lost = lambda part: tf.cast(tf.cast(part, "bfloat16"), part.dtype)  # noqa: E731
+        return tf.nest.map_structure(lost, results)
+
+    return call
+
+
+@planted(
     "training is not handed on by Bidirectional",
     Bidirectional,
     "call",
