@@ -300,6 +300,23 @@ def test_shapes_are_computed_for_both_directions(mode, sequences, return_state):
         assert_shapes_are_computed(both_ways(made, mode), SEQUENCE)
 
 
+@documented(
+    "Bidirectional",
+    "the first half in the list of elements in the `initial_state` list will be passed to the "
+    "forward RNN call and the last half in the list of elements will be passed to the backward RNN "
+    "call.",
+    needs=BOTH | {"cell", "initial_state"},
+)
+def test_each_direction_takes_its_half_of_the_states_of_stacked_cells():
+    states = [tf.fill((2, 3), float(value)) for value in (1, -2, 3, -1)]
+    with the_layer():
+        both = tf.keras.layers.Bidirectional(two_cells(of_integers()), merge_mode=None)
+        got = tf.nest.flatten(both(SEQUENCE, initial_state=states))
+        y, *finals = tf.nest.flatten(both.forward_layer(SEQUENCE, initial_state=states[:2]))
+        z, *others = tf.nest.flatten(both.backward_layer(SEQUENCE, initial_state=states[2:]))
+    assert_same_parts(got, [y, tf.reverse(z, [1]), *finals, *others])
+
+
 WRAPPERS = {
     "bidirectional": lambda: both_ways(of_integers(), "concat"),
     "stacked cells": lambda: two_cells(of_integers()),

@@ -44,6 +44,8 @@ CHOICES: dict[str, tuple] = {
 is chosen twice as often: most layers have no mask. A long sequence costs more than all else, and is
 rarer."""
 
+FLAGS = tuple(name for name, values in CHOICES.items() if set(values) == {True, False})
+
 LARGE: dict[str, tuple] = {
     "units": (17, 33, 64, 130),
     "time": (33, 40),
@@ -178,7 +180,7 @@ def kept_exact(case: Case) -> Case:
 
 @functools.lru_cache(maxsize=256)
 def pool(choices: tuple, size: int, seed: int) -> tuple[Plan, ...]:
-    """Plans in which each choice of each option stands about equally often, in random company.
+    """Plans in which each choice of each option stands about equally often, in varied company.
 
     What is chosen depends on the seed and on the option's own choices alone, and a small pool is
     the beginning of a large one: properties of like choices have layers and traces in common.
@@ -186,11 +188,34 @@ def pool(choices: tuple, size: int, seed: int) -> tuple[Plan, ...]:
 
     @functools.cache
     def column(name, values):
-        return _in_turns(values, size, f"{seed} {name}")
+        return _in_turns(values, size, f"{seed} {_shuffle(seed)} {name}")
 
     return tuple(
         _plan(lambda name, values, i=i: column(name, values)[i], dict(choices)) for i in range(size)
     )
+
+
+@functools.lru_cache
+def _shuffle(seed: int) -> int:
+    """Of some shuffles the one in which the most choices of two options meet in the first plans.
+
+    A pool is small, and the same in each run: what does not meet there is never tried together.
+    """
+
+    def meetings(shuffle: int) -> int:
+        columns = [
+            _in_turns(CHOICES[name], 16, f"{seed} {shuffle} {name}") for name in ("dtype", *FLAGS)
+        ]
+        columns.append(
+            [mask is None for mask in _in_turns(CHOICES["mask"], 16, f"{seed} {shuffle} mask")]
+        )
+        return sum(
+            len(set(zip(one[:count], other[:count], strict=True)))
+            for one, other in itertools.combinations(columns, 2)
+            for count in (4, 8, 16)
+        )
+
+    return max(range(100), key=meetings)
 
 
 def _in_turns(values: tuple, count: int, seed: str) -> list:
@@ -274,8 +299,10 @@ def corners(integers: bool) -> dict[str, Case]:
             recurrent_kernel=-small.kernel,
             dtype="float64",
         ),
-        "right only up to 128 units": _corner(unit, units=130),
-        "right only in float32": _corner(unit, dtype="float64", batch=17, time=1),
+        "right only up to 128 units": _corner(unit, units=130, features=130),
+        "right only in float32": _corner(
+            unit, dtype="float64", batch=17, time=2, features=130, units=130
+        ),
     }
 
 
