@@ -16,6 +16,7 @@ from tests.harness.releases import documented_activations
         "batch": (8, 3),
         "time": (1, 2, 3),
         "large": (None,),
+        "mask": (None, "random"),  # not one that leaves nothing to see
     },
     on=(EAGER, XLA),
     needs={"activation"},

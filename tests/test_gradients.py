@@ -92,6 +92,7 @@ def test_each_backward_step_is_within_rounding_of_the_chain_rule(case, path):
         "batch": (8, 3),
         "time": (1, 2, 3),
         "large": (None,),
+        "mask": (None, "random"),  # not one that leaves nothing to see
     },
     on=(EAGER,),
     needs={"activation"},
@@ -186,7 +187,13 @@ def test_the_jacobian_holds_the_gradient_of_every_output(case, path):
 @promise(
     "ForwardAccumulator",
     'Computes Jacobian-vector products ("JVP"s) using forward-mode autodiff.',
-    choices={**SMALL, "dtype": ("float32", "float64")},
+    choices={
+        **SMALL,
+        "batch": (2, 3),
+        "time": (2, 3),
+        "dtype": ("float32", "float64"),
+        "mask": (None, "random"),
+    },
     integers=True,
     on=(EAGER,),
     prepare=kept_exact,

@@ -155,6 +155,22 @@ def loses_digits(right):
 
 
 @planted(
+    "of the states of stacked cells both directions take the first alone",
+    Bidirectional,
+    "call",
+    "each_direction_takes_its_half_of_the_states_of_stacked_cells",
+)
+def takes_the_first(right):
+    def call(self, sequences, initial_state=None, mask=None, training=None):
+        if initial_state is not None and len(initial_state) == 4:
+            initial_state = [*initial_state[:2], *initial_state[:2]]
+        more = {"initial_state": initial_state, "mask": mask, "training": training}
+        return right(self, sequences, **more)
+
+    return call
+
+
+@planted(
     "training is not handed on by Bidirectional",
     Bidirectional,
     "call",

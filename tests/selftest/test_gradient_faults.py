@@ -9,7 +9,7 @@ from tests.harness.gradients import assert_backward_steps, probed, run
 from tests.harness.paths import EAGER
 from tests.harness.releases import documented_activations
 
-CHOICES = {"batch": (8,), "large": (None,), "dtype": ("float32",)}
+CHOICES = {"batch": (8,), "large": (None,), "dtype": ("float32",), "mask": (None, "random")}
 
 
 @pytest.fixture

@@ -112,6 +112,12 @@ MISSED = {
     "LayerSeedIgnored": SAME**MASK,
     "LayerSeedZeroIsNone": SAME**MASK,
     "LayerSeedModulo": counted(MASK, SAME, 1),
+    "OneSeedForDropout": counted(MASK, SAME, 1),
+    "GeneratorsNotInConfig": laws.AGREE**49,
+    "NothingWithAMask": counted(MASK, P, 0),
+    "NothingWhereStateful": counted(MASK, P, 0),
+    "NothingWhereMixed": counted(MASK, P, 0),
+    "DropsMostInInference": (1 - test_dropout.MOST["recurrent_dropout"]) ** MASK,
 }
 
 
