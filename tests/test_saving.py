@@ -11,8 +11,7 @@ from tests.harness.arguments import (
     OF_CELL,
     OF_RNN,
     UNUSUAL,
-    argument_of,
-    described,
+    assert_kept,
     unusual_options,
 )
 from tests.harness.compare import (
@@ -72,13 +71,6 @@ WAYS = {
     "deepcopy": copy.deepcopy,
     "JSON": through_json,
 }
-
-
-def assert_kept(copied, argument: str, value, what: str) -> None:
-    with the_layer():
-        kept = argument_of(copied, argument)
-    if kept != described(argument, value):
-        raise Mismatch(f"{argument}={value!r}: {what} has {kept!r}")
 
 
 @pytest.mark.parametrize("argument", UNUSUAL)

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import strategies as st
 
 from tests.harness import cells, layer
+from tests.harness.arguments import UNUSUAL, assert_kept
 from tests.harness.compare import Mismatch, assert_exact, assert_same
 from tests.harness.copies import (
     checkpoint,
@@ -15,7 +16,7 @@ from tests.harness.copies import (
     weights_file,
 )
 from tests.harness.layer import CLIP
-from tests.harness.paths import CELL, EAGER, WHOLE, arguments_of, the_layer
+from tests.harness.paths import CELL, EAGER, FUNCTION, WHOLE, arguments_of, the_layer
 from tests.harness.properties import documented, promise
 from tests.harness.releases import INITIAL_STATES, reset_state, shapes_of, tf
 from tests.harness.stateful import integers
@@ -105,6 +106,8 @@ def assert_same_parts(got, expected):
 
 
 FLAG = [False, True]
+GIVEN_TO_EACH = {"name", "go_backwards", "zero_output_for_mask"}
+"""The arguments that Bidirectional chooses for its layers."""
 X = tf.constant([[[1.0, 2.0], [3.0, -1.0]]])
 
 
@@ -252,16 +255,33 @@ def assert_goes_on(call, by_hand, to_reset=None):
     assert_same_parts(got, expected)
 
 
+@pytest.mark.parametrize("argument", sorted(UNUSUAL.keys() - GIVEN_TO_EACH))
+@documented(
+    "Bidirectional",
+    "backward_layer: ... If `backward_layer` is not provided, the layer instance passed as the "
+    "`layer` argument will be used to generate the backward layer automatically.",
+    needs={"go_backwards"},
+)
+def test_both_directions_have_the_arguments_of_the_layer(argument):
+    for value in UNUSUAL[argument]:
+        made = layer.under_test().make(4, **{argument: value})
+        with the_layer(), tf.keras.utils.custom_object_scope(classes(made)):
+            both = tf.keras.layers.Bidirectional(made)
+        assert_kept(both.forward_layer, argument, value, "the forward layer")
+        assert_kept(both.backward_layer, argument, value, "the backward layer")
+
+
+@pytest.mark.parametrize("path", [EAGER, FUNCTION], ids=str)
 @documented(
     "Bidirectional",
     "The call arguments for this layer are the same as those of the wrapped RNN layer.",
     needs={*BOTH, "dropout", "training"},
 )
-def test_bidirectional_drops_in_training_and_only_then():
+def test_bidirectional_drops_in_training_and_only_then(path):
     made = layer.under_test().build(3, 64, dropout=0.5, return_sequences=True)
     x = tf.ones((8, 2, 64))
     with the_layer():
-        both = both_ways(made, None)
+        both = path.call(both_ways(made, None))
         plain, inferred, trained = both(x), both(x, training=False), both(x, training=True)
     assert_same_parts(inferred, plain)
     if any(np.array_equal(*parts) for parts in zip(trained, plain, strict=True)):

@@ -6,6 +6,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from tests.harness import deviations, layer
+from tests.harness.compare import Mismatch
+from tests.harness.paths import the_layer
 from tests.harness.releases import KERAS_2, tf
 
 PARTS = ("kernel", "recurrent", "bias")
@@ -87,6 +89,14 @@ def argument_of(made, argument: str):
         return made.dtype_policy.name
     held_by = made if hasattr(made, argument) else made.cell
     return described(argument, getattr(held_by, argument))
+
+
+def assert_kept(made, argument: str, value, what: str) -> None:
+    """What was made with that value of an argument, or of what was, says that it has it."""
+    with the_layer():
+        kept = argument_of(made, argument)
+    if kept != described(argument, value):
+        raise Mismatch(f"{argument}={value!r}: {what} has {kept!r}")
 
 
 def unusual_options(name: str, ways: Collection[str]) -> st.SearchStrategy:

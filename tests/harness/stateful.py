@@ -16,10 +16,10 @@ CHOICES = {
     "large": (None,),
     "activation": (CLIP,),
     "initial_state": (False,),
-    "mask": (None, "random"),
+    "mask": (None, "random", "leading"),
     "zero_output_for_mask": (False,),
 }
-PLANS = 8
+PLANS = 4
 SEEDS = st.integers(0, 99)
 
 

@@ -171,6 +171,20 @@ def takes_the_first(right):
 
 
 @planted(
+    "the layers of Bidirectional have kernels of zeros",
+    Bidirectional,
+    "__init__",
+    "both_directions_have_the_arguments_of_the_layer",
+)
+def kernels_of_zeros(right):
+    def __init__(self, layer, **more):
+        right(self, layer, **more)
+        self.backward_layer.cell.kernel_initializer = tf.keras.initializers.get("zeros")
+
+    return __init__
+
+
+@planted(
     "training is not handed on by Bidirectional",
     Bidirectional,
     "call",
