@@ -336,7 +336,6 @@ class RecurrentKernelFirst(SimpleRNN):
 @fault(
     "a mask without a masked step masks the last",
     "a_mask_of_true_entries_masks_nothing",
-    "each_documented_activation_is_the_one_that_is_named",
     "without_sequences_zero_output_for_mask_is_not_used",
 )
 class MaskOfTrueMasks(Wrong):
