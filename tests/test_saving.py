@@ -26,7 +26,6 @@ from tests.harness.drawing import EXACT
 from tests.harness.paths import EAGER, the_layer
 from tests.harness.properties import documented, promise
 from tests.harness.releases import tf
-from tests.harness.wrappers import classes
 
 
 @promise(
@@ -134,7 +133,7 @@ HOLDERS = {
     needs={"cell"},
 )
 def test_a_configuration_can_be_used_twice(kind):
-    with the_layer(), tf.keras.utils.custom_object_scope(classes(layer.under_test().make(4))):
+    with the_layer():
         original = HOLDERS[kind]()
         config = original.get_config()
         for _ in range(2):

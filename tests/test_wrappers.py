@@ -27,7 +27,6 @@ from tests.harness.wrappers import (
     both_by_hand,
     both_directions,
     both_ways,
-    classes,
     gradients_through,
     one_on_the_other,
     stacked_by_hand,
@@ -265,7 +264,7 @@ def assert_goes_on(call, by_hand, to_reset=None):
 def test_both_directions_have_the_arguments_of_the_layer(argument):
     for value in UNUSUAL[argument]:
         made = layer.under_test().make(4, **{argument: value})
-        with the_layer(), tf.keras.utils.custom_object_scope(classes(made)):
+        with the_layer():
             both = tf.keras.layers.Bidirectional(made)
         assert_kept(both.forward_layer, argument, value, "the forward layer")
         assert_kept(both.backward_layer, argument, value, "the backward layer")
@@ -353,7 +352,7 @@ WAYS = {way.__name__: way for way in (keras_file, h5_file, weights_file, clone_m
     needs=BOTH | {"cell"},
 )
 def test_a_copy_of_a_wrapper_gives_what_the_wrapper_gives(wrapper, way):
-    with the_layer(), tf.keras.utils.custom_object_scope(classes(of_integers())):
+    with the_layer():
         original = WRAPPERS[wrapper]()
         copied = WAYS[way](original)
         expected, got = tf.nest.flatten(original(SEQUENCE)), tf.nest.flatten(copied(SEQUENCE))

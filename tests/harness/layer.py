@@ -80,6 +80,14 @@ class LayerUnderTest:
             kind = type(layer).__name__
             raise Unusable(f"--layer {name} is no layer: called with units=1 it gives a {kind}")
         self._example = layer
+        self._make_known()
+
+    def _make_known(self) -> None:
+        """Register the classes of the layer and its cell, as everyone must who saves them."""
+        for part in (self._example, getattr(self._example, "cell", None)):
+            kind = type(part)
+            if kind.__module__.split(".")[0] not in ("builtins", "keras", "tf_keras"):
+                tf.keras.utils.get_custom_objects()[kind.__name__] = kind
 
     @property
     def inherits(self) -> bool:

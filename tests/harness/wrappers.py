@@ -79,7 +79,7 @@ def another(made, *weights, **changes):
 
 def batch_of(made) -> int | None:
     """The batch size of a stateful layer."""
-    return made.states[0].shape[0] if made.stateful else None
+    return made.states[0].shape[0] if getattr(made, "stateful", False) else None
 
 
 def both_by_hand(made, merge_mode):

@@ -10,6 +10,7 @@ import pytest
 from tests.harness import deviations, layer
 from tests.harness.cases import Case, noise
 from tests.harness.properties import all_properties
+from tests.harness.releases import tf
 from tests.selftest.faults import FAULTS
 from tests.selftest.faults_around import FAULTS_AROUND
 from tests.selftest.faults_gradients import GRADIENT_FAULTS
@@ -56,6 +57,25 @@ def test_a_fault_is_found_by_the_properties_it_names(fault):
     with fault.plant():
         outcomes = verify(fault.layer, fault.breaks)
     assert sorted(outcomes.failed) == sorted(fault.breaks)
+
+
+WHERE_CLASSES_ARE_LOOKED_UP = (
+    "test_a_copy_of_the_layer_gives_what_the_layer_gives",
+    "test_a_copy_of_a_wrapper_gives_what_the_wrapper_gives",
+    "test_an_argument_is_kept",
+    "test_bidirectional_runs_both_ways_and_merges",
+    "test_shapes_are_computed_for_both_directions",
+)
+
+
+def test_a_right_layer_of_ones_own_is_found_right_wherever_its_class_is_looked_up():
+    outcomes = verify(f"{__name__}:Same", WHERE_CLASSES_ARE_LOOKED_UP)
+    assert outcomes.passed == set(WHERE_CLASSES_ARE_LOOKED_UP)
+    assert not outcomes.failed
+
+
+class Same(tf.keras.layers.SimpleRNN):
+    """TensorFlow's own layer, by another name that Keras does not know."""
 
 
 SMALLEST = {
