@@ -396,7 +396,6 @@ class AlwaysTrainable(Without):
 
 @fault(
     "go_backwards is forgotten",
-    "bidirectional_refuses_a_backward_layer_that_does_not_match",
     "bidirectional_runs_both_ways_and_merges",
     "going_backwards_is_going_forwards_over_the_reversed_sequence",
 )

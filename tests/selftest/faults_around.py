@@ -171,6 +171,16 @@ def takes_the_first(right):
 
 
 @planted(
+    "Bidirectional takes any backward layer",
+    Bidirectional,
+    "_verify_layer_config",
+    "bidirectional_refuses_a_backward_layer_that_does_not_match",
+)
+def takes_any_backward_layer(right):
+    return lambda self: None
+
+
+@planted(
     "the layers of Bidirectional have kernels of zeros",
     Bidirectional,
     "__init__",
