@@ -1,5 +1,7 @@
 """Bidirectional, RNN over cells, and cells on top of each other."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import strategies as st
@@ -212,6 +214,28 @@ def test_bidirectional_goes_on_from_both_states():
         both = both_ways(of_integers(2, stateful=True), None, batch=2)
         by_hand, _ = both_by_hand(of_integers(2, stateful=True), None)
     assert_goes_on(both, by_hand, both)
+
+
+@documented(
+    "RNN",
+    "In the case that `cell` is a list of RNN cell instances, the cells will be stacked on top of "
+    "each other in the RNN",
+    needs={"cell", "return_sequences"},
+)
+def test_three_cells_of_any_sizes_are_stacked_in_order():
+    sizes = (2, 4, 3, 5)  # features, and the units of each
+    options = {"activation": CLIP, "return_sequences": True}
+    with the_layer():
+        layers = [layer.under_test().build(n, of, **options) for of, n in pairwise(sizes)]
+        outputs = [SEQUENCE]
+        for i, made in enumerate(layers):
+            layer.set_weights(made, *(integers(9 * i, *w.shape) for w in made.get_weights()))
+            outputs.append(made(outputs[-1]))
+        rnn = tf.keras.layers.RNN(
+            [made.cell for made in layers], return_sequences=True, return_state=True
+        )
+        got = tf.nest.flatten(rnn(SEQUENCE))
+    assert_same_parts(got, [outputs[-1], *(part[:, -1] for part in outputs[1:])])
 
 
 @documented(

@@ -171,6 +171,20 @@ def takes_the_first(right):
 
 
 @planted(
+    "of three stacked cells the last two exchange their states",
+    StackedRNNCells,
+    "call",
+    "three_cells_of_any_sizes_are_stacked_in_order",
+)
+def exchanged_states(right):
+    def call(self, inputs, states, *args, **more):
+        outputs, (first, *others) = right(self, inputs, states, *args, **more)
+        return outputs, [first, *reversed(others)]
+
+    return call
+
+
+@planted(
     "Bidirectional takes any backward layer",
     Bidirectional,
     "_verify_layer_config",
