@@ -14,7 +14,7 @@ from tests.harness.layer import CLIP
 from tests.harness.paths import EAGER, FUNCTION, UNKNOWN, UNROLL, XLA, the_layer
 from tests.harness.properties import documented, promise
 from tests.harness.releases import tf
-from tests.harness.stateful import integers
+from tests.harness.stateful import integers, of_integers
 from tests.harness.upstream import EMBEDDING, MASKING, MODEL, TWO_LAYERS
 from tests.harness.wrappers import one_on_the_other
 
@@ -145,11 +145,9 @@ VALUES = {
 }
 
 
-def of_integers(**options):
-    options = {"activation": CLIP, "return_sequences": True, **options}
-    made = layer.under_test().build(3, 3, **options)
-    layer.set_weights(made, *(integers(i, *w.shape) for i, w in enumerate(made.get_weights())))
-    return made
+def for_x(**options):
+    """The layer for X, with sequences, and integers that stay exact."""
+    return of_integers(3, 3, **{"activation": CLIP, "return_sequences": True, **options})
 
 
 def masked_with(value: float, dtype="float32"):
@@ -168,7 +166,7 @@ def test_a_step_of_any_mask_value_is_masked(given):
     value, dtype = VALUES[given]
     x = masked_with(value, "float64" if dtype == "float64" else "float32")
     with the_layer():
-        made = of_integers(dtype=dtype)
+        made = for_x(dtype=dtype)
         masked = made(tf.keras.layers.Masking(value, dtype=dtype)(x))
         expected = made(x, mask=tf.constant(LIVE))
     assert_same("outputs", masked, expected)
@@ -179,7 +177,7 @@ def test_a_step_of_any_mask_value_is_masked(given):
 def test_a_mask_reaches_a_layer_of_another_dtype(dtype):
     x = masked_with(9.0)
     with the_layer():
-        made = of_integers(dtype=dtype)
+        made = for_x(dtype=dtype)
         masked = made(tf.keras.layers.Masking(9.0)(x))
         expected = made(x, mask=tf.constant(LIVE))
     assert_same("outputs", masked, expected)
@@ -188,8 +186,8 @@ def test_a_mask_reaches_a_layer_of_another_dtype(dtype):
 @documented("Masking", SKIPPED, needs={"return_sequences", "mask", "go_backwards"})
 def test_a_mask_is_handed_on_in_the_order_of_the_outputs():
     with the_layer():
-        outputs = of_integers(go_backwards=True)(tf.keras.layers.Masking(9.0)(masked_with(9.0)))
-        behind = of_integers()
+        outputs = for_x(go_backwards=True)(tf.keras.layers.Masking(9.0)(masked_with(9.0)))
+        behind = for_x()
         got, expected = behind(outputs), behind(outputs.numpy(), mask=tf.constant(LIVE[:, ::-1]))
     assert_same("outputs of the layer behind", got, expected)
 
@@ -198,7 +196,7 @@ def test_a_mask_is_handed_on_in_the_order_of_the_outputs():
 def test_a_mask_that_is_given_is_handed_on_too():
     mask = tf.constant(LIVE)
     with the_layer():
-        outputs, behind = of_integers()(masked_with(9.0), mask=mask), of_integers()
+        outputs, behind = for_x()(masked_with(9.0), mask=mask), for_x()
         got, expected = behind(outputs), behind(outputs.numpy(), mask=mask)
     assert_same("outputs of the layer behind", got, expected)
 
@@ -208,7 +206,7 @@ def test_a_mask_that_is_given_is_handed_on_too():
 @documented("Masking", SKIPPED, needs={"return_sequences", "return_state", "mask"})
 def test_a_mask_is_handed_on_with_a_sequence_and_with_nothing_else(sequences, state):
     with the_layer():
-        made = of_integers(return_sequences=sequences, return_state=state)
+        made = for_x(return_sequences=sequences, return_state=state)
         masks = made.compute_mask(masked_with(9.0), tf.constant(LIVE))
     given = list(masks) if isinstance(masks, (list, tuple)) else [masks]
     if [mask is not None for mask in given] != [sequences, *[False] * state]:

@@ -14,7 +14,7 @@ from tests.harness.layer import CLIP
 from tests.harness.paths import EAGER, UNKNOWN, UNROLL, WHOLE, XLA, the_layer
 from tests.harness.properties import documented
 from tests.harness.releases import FIXED_BATCHES, batch_input, reset_state, set_state, tf
-from tests.harness.stateful import integers, machine
+from tests.harness.stateful import integers, machine, of_integers
 
 STATEFUL = (
     "stateful: Boolean (default: `False`). If `True`, the last state for each sample at index i in "
@@ -67,8 +67,7 @@ def test_a_stateful_layer_keeps_a_state_for_each_row_of_the_batch(way):
 
 @documented("SimpleRNN", STATEFUL, needs={"stateful"})
 def test_predict_and_fit_carry_the_state_from_batch_to_batch():
-    made = layer.under_test().build(4, 2, batch=2, stateful=True, activation=CLIP)
-    layer.set_weights(made, *(integers(i, *w.shape) for i, w in enumerate(made.get_weights())))
+    made = of_integers(4, 2, batch=2, stateful=True, activation=CLIP)
     with the_layer():
         model = tf.keras.Sequential([batch_input(2, 3, 2), made])
         model.compile(tf.keras.optimizers.SGD(0.0), "mse")
@@ -89,9 +88,8 @@ def test_predict_and_fit_carry_the_state_from_batch_to_batch():
     needs={"stateful"},
 )
 def test_training_trains_the_weights_and_not_the_state():
-    made = layer.under_test().build(4, 2, batch=2, stateful=True, activation=CLIP)
-    weights = [integers(i, *w.shape) for i, w in enumerate(made.get_weights())]
-    layer.set_weights(made, *weights)
+    made = of_integers(4, 2, batch=2, stateful=True, activation=CLIP)
+    weights = made.get_weights()
     with the_layer():
         state = np.asarray(made(X[:2]))
         reset_state(made)

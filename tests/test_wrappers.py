@@ -21,7 +21,7 @@ from tests.harness.layer import CLIP
 from tests.harness.paths import CELL, EAGER, FUNCTION, WHOLE, arguments_of, the_layer
 from tests.harness.properties import documented, promise
 from tests.harness.releases import INITIAL_STATES, reset_state, shapes_of, tf
-from tests.harness.stateful import integers
+from tests.harness.stateful import integers, of_integers
 from tests.harness.wrappers import (
     BIDIRECTIONAL,
     MERGES,
@@ -149,12 +149,9 @@ SEQUENCE = tf.constant(integers(9, 2, 3, 2), tf.float32)
 BOTH = {"go_backwards", "return_sequences"}
 
 
-def of_integers(batch=None, **options):
+def for_sequence(batch=None, **options):
     """The layer for SEQUENCE, with sequences, and integers that stay exact in both passes."""
-    options = {"activation": "linear", "return_sequences": True, **options}
-    made = layer.under_test().build(3, 2, batch, **options)
-    layer.set_weights(made, *(integers(i, *w.shape) for i, w in enumerate(made.get_weights())))
-    return made
+    return of_integers(3, 2, batch, **{"activation": "linear", "return_sequences": True, **options})
 
 
 @pytest.mark.parametrize("sequences", FLAG)
@@ -166,7 +163,7 @@ def of_integers(batch=None, **options):
 )
 def test_gradients_flow_through_both_directions(mode, sequences):
     with the_layer():
-        made = of_integers(return_sequences=sequences)
+        made = for_sequence(return_sequences=sequences)
         both = both_ways(made, mode)
         got = gradients_through(both, [both], SEQUENCE)
         expected = gradients_through(*both_by_hand(made, mode), SEQUENCE)
@@ -198,9 +195,9 @@ def test_each_of_the_stacked_cells_drops_in_training_and_only_then(dropping):
 )
 def test_gradients_flow_through_stacked_cells():
     with the_layer():
-        rnn = two_cells(of_integers())
+        rnn = two_cells(for_sequence())
         got = gradients_through(lambda x: rnn(x)[0], [rnn], SEQUENCE)
-        expected = gradients_through(*stacked_by_hand(of_integers()), SEQUENCE)
+        expected = gradients_through(*stacked_by_hand(for_sequence()), SEQUENCE)
     assert_same_parts(got, expected)
 
 
@@ -211,8 +208,8 @@ def test_gradients_flow_through_stacked_cells():
 )
 def test_bidirectional_goes_on_from_both_states():
     with the_layer():
-        both = both_ways(of_integers(2, stateful=True), None, batch=2)
-        by_hand, _ = both_by_hand(of_integers(2, stateful=True), None)
+        both = both_ways(for_sequence(2, stateful=True), None, batch=2)
+        by_hand, _ = both_by_hand(for_sequence(2, stateful=True), None)
     assert_goes_on(both, by_hand, both)
 
 
@@ -246,8 +243,8 @@ def test_three_cells_of_any_sizes_are_stacked_in_order():
 )
 def test_stacked_cells_go_on_from_all_their_states():
     with the_layer():
-        rnn = two_cells(of_integers(2, stateful=True))
-        by_hand, _ = stacked_by_hand(of_integers(2, stateful=True))
+        rnn = two_cells(for_sequence(2, stateful=True))
+        by_hand, _ = stacked_by_hand(for_sequence(2, stateful=True))
     assert_goes_on(lambda x: rnn(x)[:1], lambda x: [by_hand(x)])
 
 
@@ -259,7 +256,7 @@ def test_stacked_cells_go_on_from_all_their_states():
 )
 def test_a_reset_of_stacked_cells_resets_all_their_states():
     with the_layer():
-        rnn = two_cells(of_integers(2, stateful=True))
+        rnn = two_cells(for_sequence(2, stateful=True))
         first = rnn(SEQUENCE)[0]
         reset_state(rnn)
         again = rnn(SEQUENCE)[0]
@@ -322,7 +319,7 @@ def test_bidirectional_hands_the_mask_on(mode):
     mask = tf.constant([[True, False, True], [False, True, True]])
     masked = tf.keras.layers.Masking(9.0)(tf.where(mask[:, :, None], SEQUENCE, 9.0))
     with the_layer():
-        parts = tf.nest.flatten(both_ways(of_integers(), mode)(masked))
+        parts = tf.nest.flatten(both_ways(for_sequence(), mode)(masked))
         behind = layer.under_test().build(2, parts[0].shape[-1], return_sequences=True)
         got = [behind(part) for part in parts]
         expected = [behind(tf.identity(part), mask=mask) for part in parts]
@@ -339,7 +336,7 @@ def test_bidirectional_hands_the_mask_on(mode):
 )
 def test_shapes_are_computed_for_both_directions(mode, sequences, return_state):
     with the_layer():
-        made = of_integers(return_sequences=sequences, return_state=return_state)
+        made = for_sequence(return_sequences=sequences, return_state=return_state)
         assert_shapes_are_computed(both_ways(made, mode), SEQUENCE)
 
 
@@ -353,7 +350,7 @@ def test_shapes_are_computed_for_both_directions(mode, sequences, return_state):
 def test_each_direction_takes_its_half_of_the_states_of_stacked_cells():
     states = [tf.fill((2, 3), float(value)) for value in (1, -2, 3, -1)]
     with the_layer():
-        both = tf.keras.layers.Bidirectional(two_cells(of_integers()), merge_mode=None)
+        both = tf.keras.layers.Bidirectional(two_cells(for_sequence()), merge_mode=None)
         got = tf.nest.flatten(both(SEQUENCE, initial_state=states))
         y, *finals = tf.nest.flatten(both.forward_layer(SEQUENCE, initial_state=states[:2]))
         z, *others = tf.nest.flatten(both.backward_layer(SEQUENCE, initial_state=states[2:]))
@@ -361,8 +358,8 @@ def test_each_direction_takes_its_half_of_the_states_of_stacked_cells():
 
 
 WRAPPERS = {
-    "bidirectional": lambda: both_ways(of_integers(), "concat"),
-    "stacked cells": lambda: two_cells(of_integers()),
+    "bidirectional": lambda: both_ways(for_sequence(), "concat"),
+    "stacked cells": lambda: two_cells(for_sequence()),
 }
 WAYS = {way.__name__: way for way in (keras_file, h5_file, weights_file, clone_model, checkpoint)}
 

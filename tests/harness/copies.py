@@ -119,9 +119,10 @@ def rnn_like(made, cell):
     )
 
 
-def rnn_of_cell(made):
+def rnn_of_cell(made, in_a_list=False):
     """RNN over a cell made again from the configuration of the layer's own."""
-    rnn = rnn_like(made, type(made.cell).from_config(made.cell.get_config()))
+    cell = type(made.cell).from_config(made.cell.get_config())
+    rnn = rnn_like(made, [cell] if in_a_list else cell)
     rnn.build((None, None, made.get_weights()[0].shape[0]))
     rnn.set_weights(made.get_weights())
     return rnn
@@ -129,9 +130,7 @@ def rnn_of_cell(made):
 
 def rnn_of_cells(made):
     """RNN over a list of the one cell; its state comes in a list of its own."""
-    rnn = rnn_like(made, [type(made.cell).from_config(made.cell.get_config())])
-    rnn.build((None, None, made.get_weights()[0].shape[0]))
-    rnn.set_weights(made.get_weights())
+    rnn = rnn_of_cell(made, in_a_list=True)
     return lambda x, **more: tf.nest.flatten(rnn(x, **more))
 
 
@@ -267,6 +266,7 @@ COPIES = (
     through(
         rnn_of_cells,
         rnn_like,
+        rnn_of_cell,
         needs=frozenset({"cell"}),
         choices={**SAVED, "dtype": ("float32",)},  # as stacked cells need it in Keras 3
         share=0.5,

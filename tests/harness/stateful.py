@@ -30,6 +30,13 @@ def integers(seed: int, *shape: int) -> np.ndarray:
     return np.floor(noise(seed, shape) * 3) - 1
 
 
+def of_integers(units: int, features: int, batch: int | None = None, **options):
+    """The layer under test, built, with such integers for weights."""
+    made = layer.under_test().build(units, features, batch, **options)
+    layer.set_weights(made, *(integers(i, *w.shape) for i, w in enumerate(made.get_weights())))
+    return made
+
+
 DIGITS = {"float32": 16, "float64": 40}
 
 
