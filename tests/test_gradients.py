@@ -62,6 +62,7 @@ def test_integers_give_every_gradient_exactly(case, path):
     integers=True,
     on=(EAGER, UNKNOWN, UNROLL),
     nightly=(FUNCTION, XLA),
+    thorough=True,
     prepare=kept_exact,
     script=partial(script, whole=False),
     trace_cost=3,

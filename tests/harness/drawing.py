@@ -26,10 +26,10 @@ from tests.harness.cases import Case, formula, noise, replace
 from tests.harness.layer import CLIP
 
 CHOICES: dict[str, tuple] = {
-    "batch": (1, 2, 3, 4, 5, 6, 7, 8, 0),
-    "time": (1, 2, 3, 4, 6, 9),
-    "features": (1, 2, 3, 4, 5, 8),
-    "units": (1, 2, 3, 4, 5, 8),
+    "batch": (*(1, 2, 3, 5, 8) * 2, 0),
+    "time": (1, 2, 3, 4, 7),
+    "features": (1, 2, 3, 5, 8),
+    "units": (1, 2, 3, 5, 8),
     "large": (*(None,) * 12, *("units", "batch", "features") * 2, "time"),
     "dtype": ("float32", "float64", "float16", "bfloat16"),
     "activation": ("tanh", "relu", "sigmoid", None, "softsign", "elu"),
@@ -42,15 +42,15 @@ CHOICES: dict[str, tuple] = {
 }
 """What a plan chooses from, simplest first: Hypothesis shrinks towards the first. What stands twice
 is chosen twice as often: most layers have no mask. A long sequence costs more than all else, and is
-rarer."""
+rarer. The sizes are few: oneDNN compiles each kind of product anew and keeps 300 KB of it."""
 
 FLAGS = tuple(name for name, values in CHOICES.items() if set(values) == {True, False})
 
 LARGE: dict[str, tuple] = {
-    "units": (17, 33, 64, 130),
-    "time": (33, 40),
-    "batch": (17, 33, 100, 260),
-    "features": (17, 33, 64, 130),
+    "units": (17, 130),
+    "time": (17, 33),
+    "batch": (17, 260),
+    "features": (17, 130),
 }
 """Sizes beyond what small draws see: code changes its way with size."""
 
