@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from tests.harness.cases import replace
-from tests.harness.compare import Mismatch, assert_exact
+from tests.harness.compare import Mismatch, assert_exact, assert_steps
 from tests.harness.drawing import EXACT, kept_exact
 from tests.harness.paths import EAGER, FUNCTION, UNKNOWN, UNROLL, XLA
 from tests.harness.properties import promise
@@ -48,3 +48,13 @@ def of_zeros_and_ones(case):
 )
 def test_inputs_of_another_dtype_are_cast(case, path, given):
     assert_exact(path.run(case, x=tf.cast(np.asarray(case.inputs), given)), case)
+
+
+@promise(
+    "Layer",
+    "dtype: The dtype of the layer's computations and weights. Floating-point inputs are cast to "
+    "it",
+    on=(EAGER, UNROLL),
+)
+def test_inputs_of_float64_keep_the_digits_that_the_layer_has(case, path):
+    assert_steps(path.run(case, x=tf.constant(np.asarray(case.inputs))), case)

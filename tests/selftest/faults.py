@@ -537,6 +537,17 @@ class NeverReset(SimpleRNN):
         pass
 
 
+@fault(
+    "inputs of float64 are cast by way of half",
+    "inputs_of_float64_keep_the_digits_that_the_layer_has",
+)
+class CastsByWayOfHalf(SimpleRNN):
+    def __call__(self, inputs, *args, **more):
+        if inputs.dtype == tf.float64 and self.compute_dtype == "float32":
+            inputs = tf.cast(inputs, tf.float16)
+        return super().__call__(inputs, *args, **more)
+
+
 @fault("a reset multiplies the state by zero", "a_reset_forgets_even_what_is_no_number")
 class ResetByZero(SimpleRNN):
     def reset_state(self):
