@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from reference.activations import ACTIVATIONS
 from tests.harness.compare import assert_same
-from tests.harness.drawing import ALWAYS_MASKED, EXACT
+from tests.harness.drawing import ALWAYS_MASKED, EXACT, MEETING
 from tests.harness.gradients import (
     assert_backward_steps,
     assert_exact_gradients,
@@ -75,6 +75,7 @@ def test_the_last_output_alone_has_the_gradients_of_the_last_output(case, path):
     "GradientTape.gradient",
     GRADIENT,
     on=ON,
+    covers=MEETING,
     thorough=True,
     prepare=probed,
     script=script,

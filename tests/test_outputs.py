@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.harness.cases import replace
 from tests.harness.compare import assert_exact, assert_same, assert_steps
-from tests.harness.drawing import EXACT
+from tests.harness.drawing import EXACT, MEETING
 from tests.harness.layer import CLIP
 from tests.harness.paths import EAGER, EVERY, OF_KERAS_2, UNKNOWN, UNROLL, XLA
 from tests.harness.properties import promise
@@ -23,7 +23,7 @@ def test_integers_give_the_recurrence_exactly(case, path):
     assert_exact(path.run(case), case)
 
 
-@promise("SimpleRNN", RECURRENT, thorough=True)
+@promise("SimpleRNN", RECURRENT, thorough=True, covers=MEETING)
 def test_each_step_is_within_rounding_of_the_recurrence(case, path):
     assert_steps(path.run(case), case)
 

@@ -57,6 +57,9 @@ LARGE: dict[str, tuple] = {
 EXACT = {"activation": (CLIP, "relu", "linear", None)}
 """Activations under which integers stay integers."""
 
+MEETING = ("dtype", "go_backwards", "zero_output_for_mask")
+"""Options that meet in all combinations in each run, mostly under a mask: where bugs stand."""
+
 ALWAYS_MASKED = {"mask": tuple(m for m in CHOICES["mask"] if m is not None)}
 NEVER_MASKED = {"mask": (None,)}
 
@@ -311,7 +314,7 @@ def covering(
 ) -> dict[str, Case]:
     """A case for each combination of the named choices, its other options drawn at random."""
     allowed = _allowed(choices, lacks)
-    generator = random.Random(0)
+    generator = random.Random(pool_seed)
     found = {}
     for values in itertools.product(*(allowed[name] for name in names)):
         fixed = dict(zip(names, values, strict=True))
