@@ -1,5 +1,7 @@
 """Which dtype goes in and which comes out; mixed policies."""
 
+import contextlib
+
 import numpy as np
 from hypothesis import strategies as st
 
@@ -11,6 +13,12 @@ from tests.harness.properties import promise
 from tests.harness.releases import INPUT_DTYPES, tf
 
 HALF = {"dtype": ("float16", "bfloat16")}
+
+
+def assert_weights_are_of(dtype, made):
+    kept = {tf.as_dtype(w.dtype).name for w in made.trainable_weights}
+    if kept != {dtype}:
+        raise Mismatch(f"weights: expected {dtype}, got {kept}")
 
 
 @promise(
@@ -26,9 +34,36 @@ HALF = {"dtype": ("float16", "bfloat16")}
 def test_a_mixed_policy_computes_in_half_and_keeps_its_weights_in_float32(case, path):
     mixed = path.with_options(dtype=f"mixed_{case.dtype}")
     assert_exact(mixed.run(case), case)
-    kept = {tf.as_dtype(w.dtype).name for w in mixed.built(case).trainable_weights}
-    if kept != {"float32"}:
-        raise Mismatch(f"weights: expected float32, got {kept}")
+    assert_weights_are_of("float32", mixed.built(case))
+
+
+@contextlib.contextmanager
+def global_policy(name):
+    before = tf.keras.mixed_precision.global_policy()
+    tf.keras.mixed_precision.set_global_policy(name)
+    try:
+        yield
+    finally:
+        tf.keras.mixed_precision.set_global_policy(before)
+
+
+@promise(
+    "Policy",
+    "The global policy is the default `tf.keras.mixed_precision.Policy` used for layers, if no "
+    "policy is passed to the layer constructor.",
+    choices=EXACT,
+    integers=True,
+    on=(EAGER,),
+    needs={"dtype"},
+    mixed=st.booleans(),
+)
+def test_a_layer_that_is_given_no_dtype_keeps_the_policy_that_was_global(case, path, mixed):
+    mixed = mixed and case.dtype in HALF["dtype"]
+    policy = f"mixed_{case.dtype}" if mixed else case.dtype
+    with global_policy(policy):  # a name for each, as layers are kept by their arguments
+        made = path.layer(case, dtype=None, name=policy, return_sequences=True, return_state=True)
+    assert_exact(path.run(case, made), case)
+    assert_weights_are_of("float32" if mixed else case.dtype, made)
 
 
 def of_zeros_and_ones(case):
@@ -55,6 +90,7 @@ def test_inputs_of_another_dtype_are_cast(case, path, given):
     "dtype: The dtype of the layer's computations and weights. Floating-point inputs are cast to "
     "it",
     on=(EAGER, UNROLL),
+    given_as=st.sampled_from((tf.constant, np.asarray)),
 )
-def test_inputs_of_float64_keep_the_digits_that_the_layer_has(case, path):
-    assert_steps(path.run(case, x=tf.constant(np.asarray(case.inputs))), case)
+def test_inputs_of_float64_keep_the_digits_that_the_layer_has(case, path, given_as):
+    assert_steps(path.run(case, x=given_as(np.asarray(case.inputs))), case)

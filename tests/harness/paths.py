@@ -78,10 +78,10 @@ class Path:
             layer.set_weights(made, *case.weights)
         return made
 
-    def run(self, case: Case, **other) -> Run:
-        """Outputs and final state of the layer on this case; Mismatch if it gives no such thing.
-        `other` arguments replace the case's."""
-        results = self.results(case, self.built(case), **other)
+    def run(self, case: Case, made=None, **other) -> Run:
+        """Outputs and final state of the layer on this case, or of the one that was `made` for it;
+        Mismatch if it gives no such thing. `other` arguments replace the case's."""
+        results = self.results(case, made or self.built(case), **other)
         if not isinstance(results, (list, tuple)) or len(results) != 2:
             raise Mismatch(f"expected outputs and one state, got {type(results).__name__}")
         wanted = ((case.batch, case.time, case.units), (case.batch, case.units))

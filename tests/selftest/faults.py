@@ -485,6 +485,15 @@ class HalfWeights(SimpleRNN):
         super().__init__(units, dtype=dtype, **options)
 
 
+@fault(
+    "the global policy is not looked at",
+    "a_layer_that_is_given_no_dtype_keeps_the_policy_that_was_global",
+)
+class AlwaysFloat32(SimpleRNN):
+    def __init__(self, units, dtype=None, **options):
+        super().__init__(units, dtype=dtype or "float32", **options)
+
+
 @fault("inputs of another dtype are taken for ones", "inputs_of_another_dtype_are_cast")
 class OtherDtypesAreOnes(SimpleRNN):
     def __call__(self, inputs, *args, **more):
