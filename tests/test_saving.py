@@ -16,28 +16,30 @@ from tests.harness.arguments import (
 )
 from tests.harness.compare import (
     Mismatch,
-    assert_exact,
     assert_final_state,
     assert_same,
     assert_steps,
 )
 from tests.harness.copies import COPIES, MODELS, OF_LITE, through_json
-from tests.harness.drawing import EXACT
 from tests.harness.paths import EAGER, the_layer
 from tests.harness.properties import documented, promise
 from tests.harness.releases import tf
+
+
+def assert_run(run, case):
+    """To the last digit, which integers would not show: a file may keep too few of them."""
+    assert_steps(run, case)
+    assert_final_state(run, case)
 
 
 @promise(
     "RNN",
     "You can specify the initial state of RNN layers symbolically by calling them with the keyword "
     "argument `initial_state`.",
-    choices=EXACT,
-    integers=True,
     on=MODELS,
 )
 def test_a_model_of_the_layer_gives_what_the_layer_gives(case, path):
-    assert_exact(path.run(case), case)
+    assert_run(path.run(case), case)
 
 
 @promise(
@@ -47,21 +49,17 @@ def test_a_model_of_the_layer_gives_what_the_layer_gives(case, path):
     case_cost=9,
 )
 def test_a_converted_layer_gives_what_the_layer_gives(case, path):
-    run = path.run(case)
-    assert_steps(run, case)
-    assert_final_state(run, case)
+    assert_run(path.run(case), case)
 
 
 @promise(
     "Layer",
     "get_config: The config of a layer ... can be used to reinstantiate the layer (without its "
     "trained weights); from_config: the reverse of `get_config`",
-    choices=EXACT,
-    integers=True,
     on=COPIES,
 )
 def test_a_copy_of_the_layer_gives_what_the_layer_gives(case, path):
-    assert_exact(path.run(case), case)
+    assert_run(path.run(case), case)
 
 
 WAYS = {

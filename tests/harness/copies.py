@@ -41,16 +41,25 @@ def functional(made):
     return call
 
 
-def predict(made):
+def on_arrays(made, predict):
+    """What a functional model of the layer predicts from NumPy arrays."""
     model = None
 
     def call(x, **more):
         nonlocal model
         model = model or model_of(made, x, **more)
         values = [np.asarray(value) for value in (x, *tf.nest.flatten(more))]
-        return model.predict_on_batch(values if more else values[0])
+        return predict(model, values if more else values[0])
 
     return call
+
+
+def predict(made):
+    return on_arrays(made, lambda model, values: model.predict(values, verbose=0))
+
+
+def predict_on_batch(made):
+    return on_arrays(made, lambda model, values: model.predict_on_batch(values))
 
 
 def exported(made):
@@ -232,7 +241,10 @@ def initial_weights_of_copies(made, features: int) -> dict[str, list]:
 
 
 FUNCTIONAL = through(functional, model_of, choices=BATCHES, traced=True, share=0.5)
-PREDICT = through(predict, model_of, choices=BATCHES, traced=True, share=0.5)
+PREDICT = through(predict, model_of, on_arrays, choices=BATCHES, traced=True, share=0.3)
+PREDICT_ON_BATCH = through(
+    predict_on_batch, model_of, on_arrays, choices=BATCHES, traced=True, share=0.5
+)
 EXPORTED = through(
     exported,
     export,
@@ -242,7 +254,7 @@ EXPORTED = through(
     share=0.15,
 )
 LOADED = through(loaded, model_of, saved_and_loaded, choices=SAVED, share=0.15)
-MODELS = (FUNCTIONAL, PREDICT, EXPORTED, LOADED)
+MODELS = (FUNCTIONAL, PREDICT, PREDICT_ON_BATCH, EXPORTED, LOADED)
 
 TFLITE = through(
     tflite,
