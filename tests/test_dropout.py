@@ -14,6 +14,7 @@ ON = (EAGER, UNKNOWN, UNROLL, XLA)
 CALLS = 8  # enough draws to tell rates apart that are 0.02 from each other
 RATES = {"dropout": P, "recurrent_dropout": Q}
 MOST = {"dropout": 0.9, "recurrent_dropout": 0.8}
+LARGE = 100  # features; three times as many units
 EQUAL = {"dropout": P, "recurrent_dropout": P}  # where it does not matter which rate is which
 
 DROPOUT = (
@@ -70,16 +71,18 @@ def test_a_rate_of_one_drops_everything(evidence, path):
     needs=BOTH,
 )
 def test_what_is_kept_is_scaled_and_nothing_else_is_changed(evidence, path):
-    outputs = probes.outputs(path, **RATES)
-    masks = Masks.of(outputs)
-    evidence.scaled("inputs", masks.input[masks.input != 0], P)
-    evidence.scaled("states", masks.recurrent[masks.recurrent != 0], Q)
-    evidence.same("bias", outputs[:, :, :FEATURES], probes.ones())
+    for rates in (RATES, MOST):
+        outputs = probes.outputs(path, **rates)
+        masks = Masks.of(outputs)
+        evidence.scaled("inputs", masks.input[masks.input != 0], rates["dropout"])
+        evidence.scaled("states", masks.recurrent[masks.recurrent != 0], rates["recurrent_dropout"])
+        evidence.same("bias", outputs[:, :, :FEATURES], probes.ones())
 
 
 @law("DropoutRNNCell", ONE_BATCH, on=ON, needs=BOTH)
 def test_one_mask_is_used_at_every_step(evidence, path):
-    for what, mask in probes.masks(path).named():
+    large = probes.masks(path, features=LARGE, given=probes.arguments(8, features=LARGE))
+    for what, mask in (*probes.masks(path).named(), *large.named()):
         evidence.same(what, mask, np.repeat(mask[:, :1], STEPS, axis=1))
 
 
