@@ -109,30 +109,34 @@ def _shortened(g: Array, whole: Array, limit: float) -> Array:
     return g * (limit / max(np.linalg.norm(whole.ravel()), limit))
 
 
-def max_norm(limit: float) -> Callable[[Array], Array]:
-    """MaxNorm(limit, axis=0): each column is shortened to that norm, if it is longer."""
+def max_norm(limit: float, axis: int = 0) -> Callable[[Array], Array]:
+    """MaxNorm(limit, axis): each column, or row, is shortened to that norm, if it is longer."""
 
     def constrain(w):
-        norms = np.sqrt(np.sum(w * w, axis=0, keepdims=True))
+        norms = _norms(w, axis)
         return w * (np.clip(norms, 0, limit) / (1e-7 + norms))
 
     return constrain
 
 
-def unit_norm(w: Array) -> Array:
-    """UnitNorm(axis=0): each column gets norm 1."""
-    return w / (1e-7 + np.sqrt(np.sum(w * w, axis=0, keepdims=True)))
+def unit_norm(axis: int = 0) -> Callable[[Array], Array]:
+    """UnitNorm(axis): each column, or row, gets norm 1."""
+    return lambda w: w / (1e-7 + _norms(w, axis))
 
 
-def min_max_norm(low: float, high: float, rate: float) -> Callable[[Array], Array]:
-    """MinMaxNorm(low, high, rate, axis=0): each column's norm is brought nearer to [low, high], by
-    that part of the way."""
+def min_max_norm(low: float, high: float, rate: float, axis: int = 0) -> Callable[[Array], Array]:
+    """MinMaxNorm(low, high, rate, axis): the norm of each column, or row, is brought nearer to
+    [low, high], by that part of the way."""
 
     def constrain(w):
-        norms = np.sqrt(np.sum(w * w, axis=0, keepdims=True))
+        norms = _norms(w, axis)
         return w * ((rate * np.clip(norms, low, high) + (1 - rate) * norms) / (1e-7 + norms))
 
     return constrain
+
+
+def _norms(w: Array, axis: int) -> Array:
+    return np.sqrt(np.sum(w * w, axis=axis, keepdims=True))
 
 
 def non_negative(w: Array) -> Array:

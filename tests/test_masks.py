@@ -201,12 +201,16 @@ def test_a_mask_that_is_given_is_handed_on_too():
     assert_same("outputs of the layer behind", got, expected)
 
 
+@pytest.mark.parametrize("argument", [None, "stateful", "unroll", "go_backwards"])
 @pytest.mark.parametrize("state", [False, True])
 @pytest.mark.parametrize("sequences", [False, True])
 @documented("Masking", SKIPPED, needs={"return_sequences", "return_state", "mask"})
-def test_a_mask_is_handed_on_with_a_sequence_and_with_nothing_else(sequences, state):
+def test_a_mask_is_handed_on_with_a_sequence_and_with_nothing_else(sequences, state, argument):
+    options = {"return_sequences": sequences, "return_state": state}
+    if argument:
+        options[argument] = True
     with the_layer():
-        made = for_x(return_sequences=sequences, return_state=state)
+        made = for_x(batch=len(LIVE), **options)
         masks = made.compute_mask(masked_with(9.0), tf.constant(LIVE))
     given = list(masks) if isinstance(masks, (list, tuple)) else [masks]
     if [mask is not None for mask in given] != [sequences, *[False] * state]:

@@ -138,8 +138,20 @@ CONSTRAINTS = {
     "MinMaxNorm and UnitNorm": (
         min_max_norm(0.25, 0.5, 0.75),
         MinMaxNorm(0.25, 0.5, 0.75),
-        unit_norm,
+        unit_norm(),
         UnitNorm(),
+    ),
+    "MaxNorm and UnitNorm of rows": (
+        max_norm(0.75, axis=1),
+        MaxNorm(0.75, axis=1),
+        unit_norm(axis=1),
+        UnitNorm(axis=1),
+    ),
+    "MinMaxNorm of rows and NonNeg": (
+        min_max_norm(0.25, 0.5, 0.75, axis=1),
+        MinMaxNorm(0.25, 0.5, 0.75, axis=1),
+        non_negative,
+        NonNeg(),
     ),
 }
 
