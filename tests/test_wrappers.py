@@ -75,6 +75,22 @@ def test_bidirectional_loses_no_digits(case, path, mode):
     "RNN",
     "In the case that `cell` is a list of RNN cell instances, the cells will be stacked on top of "
     "each other in the RNN, resulting in an efficient stacked RNN.",
+    choices={"mask": (None,), "initial_state": (False,)},
+    on=(EAGER,),
+    needs={"cell"},
+    case_cost=2,
+)
+def test_stacked_cells_lose_no_digits(case, path):
+    made, x = path.layer(case, return_sequences=True), arguments_of(case)["x"]
+    with the_layer():
+        both, (by_hand, _) = two_cells(made), stacked_by_hand(made)
+        assert_same_parts(tf.nest.flatten(both(x))[:1], [by_hand(x)])
+
+
+@promise(
+    "RNN",
+    "In the case that `cell` is a list of RNN cell instances, the cells will be stacked on top of "
+    "each other in the RNN, resulting in an efficient stacked RNN.",
     choices=EXACT,
     integers=True,
     on=ON_EACH_OTHER,

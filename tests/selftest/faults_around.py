@@ -304,6 +304,20 @@ def keeps_masks_of_stacked_cells(right):
 
 
 @planted(
+    "the inputs of stacked cells have but the digits of bfloat16",
+    StackedRNNCells,
+    "call",
+    "stacked_cells_lose_no_digits",
+)
+def loses_digits_of_inputs(right):
+    def call(self, inputs, states, *args, **more):
+        few = tf.cast(tf.cast(inputs, "bfloat16"), inputs.dtype)
+        return right(self, few, states, *args, **more)
+
+    return call
+
+
+@planted(
     "training is not handed on to stacked cells",
     StackedRNNCells,
     "call",
