@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from tests.harness.cases import replace
 from tests.harness.compare import assert_final_state, assert_same, assert_steps
-from tests.harness.drawing import ALWAYS_MASKED, EXACT, NEVER_MASKED
+from tests.harness.drawing import ALWAYS_MASKED, NEVER_MASKED
 from tests.harness.paths import BITWISE, EAGER, UNKNOWN, UNROLL
 from tests.harness.properties import promise
 from tests.harness.releases import STATE_FORMS, tf
