@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from reference.rounding import FORMATS, one_step
+from tests.harness import layer
 from tests.harness.cases import Case, noise
 from tests.harness.compare import assert_steps, assert_within
 from tests.harness.paths import EAGER, FUNCTION, XLA
+from tests.harness.properties import tell_if_missing
 
 PROMISE = "guide/versions: floating point: comparable or improved accuracy from release to release"
 MAGNITUDES = np.geomspace(2.0**-13, 32, 20_000)  # from |tanh(x)| = |x| to |tanh(x)| = 1
@@ -20,6 +22,7 @@ def uniform(seed: int, *shape: int) -> np.ndarray:
 @pytest.fixture(params=["float32", "float64", "float16", "bfloat16"])
 def dtype(request, record_property):
     record_property("promise", PROMISE)
+    tell_if_missing(record_property, layer.under_test().lacks({request.param}))
     return request.param
 
 

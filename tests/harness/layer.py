@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from reference.rounding import FORMATS
 from tests.harness import Unusable
 from tests.harness.releases import KERAS_2, tf
 
@@ -100,14 +101,31 @@ class LayerUnderTest:
 
     @functools.cached_property
     def features(self) -> frozenset[str]:
-        """The options, call arguments and attributes that this layer has, and "tf.lite"."""
+        """The options, call arguments, attributes and dtypes that this layer has, and "tf.lite"."""
         options = {name for name, value in OPTIONS.items() if self.accepts(name, value)}
         parameters = inspect.signature(self._example.call).parameters
         anything = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
         arguments = {name for name in CALL_ARGUMENTS if anything or name in parameters}
         cell = {"cell"} if hasattr(self._example, "cell") else set()
         lite = {"tf.lite"} if hasattr(tf, "lite") and hasattr(tf.lite, "Interpreter") else set()
-        return frozenset(options | arguments | cell | lite)
+        return frozenset(options | arguments | cell | lite | self._dtypes(options))
+
+    def _dtypes(self, options: set[str]) -> set[str]:
+        """Those that it can be built in. An initializer of its own may have no bfloat16, as
+        TensorFlow's "orthogonal" has none."""
+        if "dtype" not in options or "recurrent_initializer" in options:
+            return set(FORMATS)
+        try:
+            self.build(2, 3, dtype="bfloat16")
+        except Exception:
+            return FORMATS.keys() - {"bfloat16"}
+        return set(FORMATS)
+
+    @property
+    def zeros(self) -> dict[str, str]:
+        """Initializers that cost nothing, for weights that are set at once."""
+        names = {"kernel_initializer", "recurrent_initializer"} & self.features
+        return dict.fromkeys(sorted(names), "zeros")
 
     def accepts(self, option: str, value) -> bool:
         """Whether a layer can be made with that option."""

@@ -64,12 +64,7 @@ class Path:
 
     def layer(self, case: Case, **flags):
         """The layer for this case with its weights set. flags: further constructor arguments."""
-        zeros = {
-            name: "zeros"
-            for name in ("kernel_initializer", "recurrent_initializer")
-            if name in layer.under_test().features
-        }
-        options = {**case.options, **zeros, **dict(self.options), **flags}
+        options = {**case.options, **layer.under_test().zeros, **dict(self.options), **flags}
         if options.get("stateful"):
             options["batch"] = case.batch  # a stateful layer is built for one
         with the_layer():

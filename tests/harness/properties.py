@@ -13,6 +13,7 @@ from hypothesis import given, settings, target
 from hypothesis.errors import Unsatisfiable
 from hypothesis.strategies import SearchStrategy
 
+from reference.rounding import FORMATS
 from tests.harness import deviations, drawing, layer, paths
 from tests.harness.cases import Case
 from tests.harness.compare import Mismatch, ledger
@@ -85,7 +86,8 @@ class Property:
         examples = settings().max_examples
         share = 1.0 if self.thorough else path.share * min(IMPLIED, 1 / self.case_cost)
         profile = settings(max_examples=max(1, round(examples * share)))
-        choices = drawing.narrowed(self.choices, path.choices)
+        dtypes = {"dtype": layer.under_test().features}
+        choices = drawing.narrowed(drawing.narrowed(self.choices, path.choices), dtypes)
         if excused(drawing.certain(choices, lacks)):
             pytest.skip("known deviations excuse every case")
         usual = round(min(examples, drawing.usual_examples) * share)
@@ -222,9 +224,9 @@ def documented(source: str, sentence: str, *, needs: Collection[str] = ()):
     """Make a property of a test that needs no case: a count, a default, something refused.
 
     source, sentence, needs: as in `promise`; a test that is parametrized by an `argument` of the
-    constructor needs that one too, and one by a `path` of the harness what that path needs. The
-    test raises Mismatch where the layer departs. A deviation that it shows is one without a
-    witness: its `where` names arguments of the test.
+    constructor needs that one too, one by a `dtype` that dtype, and one by a `path` of the harness
+    what that path needs. The test raises Mismatch where the layer departs. A deviation that it
+    shows is one without a witness: its `where` names arguments of the test.
     """
 
     def decorate(body):
@@ -234,6 +236,7 @@ def documented(source: str, sentence: str, *, needs: Collection[str] = ()):
         @functools.wraps(body)
         def test(record_property, **arguments):
             needs = prop.needs | ({arguments.get("argument")} & set(layer.OPTIONS))
+            needs |= {arguments.get("dtype")} & set(FORMATS)
             if isinstance(path := arguments.get("path"), paths.Path):
                 needs |= path.wants
             begin(record_property, prop, layer.under_test().lacks(needs))
@@ -265,6 +268,11 @@ def documented(source: str, sentence: str, *, needs: Collection[str] = ()):
 def begin(record: Callable, prop: Property | Documented, missing: list[str]) -> None:
     """Record what is promised; skip, recorded as not applicable, where the layer lacks options."""
     record("promise", f"{prop.source}: {prop.sentence}")
+    tell_if_missing(record, missing)
+
+
+def tell_if_missing(record: Callable, missing: list[str]) -> None:
+    """Skip, recorded as not applicable, where the layer lacks what is named."""
     if missing:
         record("not applicable", ", ".join(missing))
         pytest.skip(f"not applicable: the layer has no {', '.join(missing)}")

@@ -485,6 +485,12 @@ class HalfWeights(SimpleRNN):
         super().__init__(units, dtype=dtype, **options)
 
 
+@fault("the dtype is not looked at", "the_weights_are_of_the_dtype_that_is_given")
+class DtypeOfItsOwn(SimpleRNN):
+    def __init__(self, units, dtype=None, **options):
+        super().__init__(units, dtype="float32" if dtype == "float64" else dtype, **options)
+
+
 @fault(
     "the global policy is not looked at",
     "a_layer_that_is_given_no_dtype_keeps_the_policy_that_was_global",

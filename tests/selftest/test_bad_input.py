@@ -227,6 +227,13 @@ class WithoutMask(tf.keras.layers.SimpleRNN):
         return super().call(sequence, initial_state=initial_state, training=training)
 
 
+class OrthogonalByItself(tf.keras.layers.SimpleRNN):
+    def __init__(self, units, recurrent_initializer=None, **options):
+        if recurrent_initializer is not None:
+            raise TypeError("there is no recurrent_initializer")
+        super().__init__(units, **options)
+
+
 def features(name: str) -> frozenset[str]:
     return LayerUnderTest(name).features
 
@@ -236,3 +243,10 @@ def test_a_layer_that_lacks_an_option_or_an_argument_has_no_such_feature():
     assert {"go_backwards", "unroll", "mask", "initial_state", "cell"} <= every
     assert features(f"{__name__}:WithoutDirection") == every - {"go_backwards"}
     assert features(f"{__name__}:WithoutMask") == every - {"mask"}
+
+
+def test_a_layer_that_cannot_be_built_in_bfloat16_is_not_verified_in_it():
+    """TensorFlow's QR decomposition has no bfloat16, so that "orthogonal" raises there."""
+    every = features("tf.keras.layers:SimpleRNN")
+    lacking = {"recurrent_initializer", "bfloat16"}
+    assert features(f"{__name__}:OrthogonalByItself") == every - lacking
