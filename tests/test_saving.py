@@ -14,22 +14,11 @@ from tests.harness.arguments import (
     assert_kept,
     unusual_options,
 )
-from tests.harness.compare import (
-    Mismatch,
-    assert_final_state,
-    assert_same,
-    assert_steps,
-)
+from tests.harness.compare import Mismatch, assert_run, assert_same
 from tests.harness.copies import COPIES, MODELS, OF_LITE, through_json
 from tests.harness.paths import EAGER, the_layer
 from tests.harness.properties import documented, promise
 from tests.harness.releases import tf
-
-
-def assert_run(run, case):
-    """To the last digit, which integers would not show: a file may keep too few of them."""
-    assert_steps(run, case)
-    assert_final_state(run, case)
 
 
 @promise(

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from tests.harness.cases import replace
-from tests.harness.compare import assert_final_state, assert_same, assert_steps
+from tests.harness.compare import assert_final_state, assert_run, assert_same
 from tests.harness.drawing import ALWAYS_MASKED, NEVER_MASKED
 from tests.harness.paths import BITWISE, EAGER, UNKNOWN, UNROLL
 from tests.harness.properties import promise
@@ -61,9 +61,7 @@ def test_a_run_split_anywhere_continues_from_the_state_handed_over(case, path, a
 )
 def test_an_initial_state_may_have_any_form(case, path, form):
     state = STATE_FORMS[form](tf.cast(np.asarray(case.initial_state), case.dtype))
-    run = path.run(case, initial_state=state)
-    assert_steps(run, case)
-    assert_final_state(run, case)
+    assert_run(path.run(case, initial_state=state), case)
 
 
 @promise(

@@ -87,6 +87,12 @@ def assert_final_state(run: Run, case: Case) -> None:
     assert_same("state", run.state, _steps(run, case).final_state)
 
 
+def assert_run(run: Run, case: Case) -> None:
+    """Outputs and state are right to the last digit, which integers would not show."""
+    assert_steps(run, case)
+    assert_final_state(run, case)
+
+
 def _assert_shape(what: str, got: np.ndarray, shape: tuple) -> None:
     if got.shape != shape:
         raise Mismatch(f"{what}: expected shape {shape}, got {got.shape}")
