@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.harness import layer
 from tests.harness.compare import Mismatch, Run, assert_exact, assert_same
-from tests.harness.copies import PREDICT
+from tests.harness.copies import PREDICT_ON_BATCH
 from tests.harness.drawing import EXACT
 from tests.harness.paths import EAGER, UNKNOWN, UNROLL, WHOLE, the_layer
 from tests.harness.properties import documented, promise
@@ -66,7 +66,7 @@ def test_calls_from_many_threads_give_what_one_thread_gives():
     assert_same("outputs", np.stack(got), np.stack(alone))
 
 
-@pytest.mark.parametrize("path", [EAGER, UNROLL, UNKNOWN, PREDICT], ids=str)
+@pytest.mark.parametrize("path", [EAGER, UNROLL, UNKNOWN, PREDICT_ON_BATCH], ids=str)
 @documented("SimpleRNN", "output = simple_rnn(inputs)", needs=WHOLE)
 def test_calls_leave_nothing_behind(path):
     call = path.call(path.new(4, 2))

@@ -8,7 +8,7 @@ import pytest
 
 from tests.harness import layer, timing
 from tests.harness.compare import Mismatch
-from tests.harness.copies import PREDICT
+from tests.harness.copies import PREDICT_ON_BATCH
 from tests.harness.paths import EAGER, EVERY, FUNCTION, UNKNOWN, UNROLL, WHOLE, XLA, the_layer
 from tests.harness.properties import documented
 from tests.harness.releases import tf
@@ -49,7 +49,7 @@ def test_one_trace_serves_many_lengths_and_batches():
             expect(f"graphs built for batch {batch} and time {time}", graphs, 0)
 
 
-@pytest.mark.parametrize("path", [EAGER, UNROLL, FUNCTION, XLA, PREDICT], ids=str)
+@pytest.mark.parametrize("path", [EAGER, UNROLL, FUNCTION, XLA, PREDICT_ON_BATCH], ids=str)
 @documented("SimpleRNN", CALL, needs=WHOLE)
 def test_a_new_array_of_the_same_shape_makes_no_new_trace(path):
     call = path.call(path.new(4, 8))

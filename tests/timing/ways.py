@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tests.harness import layer, timing
-from tests.harness.copies import PREDICT
+from tests.harness.copies import PREDICT_ON_BATCH
 from tests.harness.paths import CELL, EAGER, UNKNOWN, UNROLL, XLA, Path
 from tests.harness.releases import tf
 
@@ -145,7 +145,7 @@ PATHS: Mapping[str, Path] = {
     "xla": XLA,
     "unroll": UNROLL,
     "cell": CELL,
-    "predict": PREDICT,
+    "predict": PREDICT_ON_BATCH,
 }
 """The layer's paths, by the names that LONGEST has."""
 
