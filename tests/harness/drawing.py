@@ -231,7 +231,8 @@ def _in_turns(values: tuple, count: int, seed: str) -> list:
 
 usual_examples: float = math.inf
 """The profile's own number of examples. Pools are of a size for it: more examples fill them with
-more values, and make no more traces. What TensorFlow has compiled it never gives back."""
+more values, and make no more traces. What TensorFlow has compiled it never gives back, nor what
+oneDNN has for a product of its size."""
 
 pool_seed = 0
 """Which plans the pools hold; set with Hypothesis's seed, so that fresh seeds see fresh plans."""
@@ -244,18 +245,27 @@ def cases(
     lacks: Collection[str] = (),
     integers: bool = False,
     plans: int | None = None,
+    sizes: int | None = None,
 ) -> Case:
     """A strategy of cases.
 
     choices: replaces entries of CHOICES. lacks: features that the layer or the path has not.
     integers: whether all values are integers and every sum is exact. plans: the size of the pool
-    that plans come from; None draws them freely.
+    that plans come from; None draws them freely. sizes: the size of the pool that the sizes of free
+    plans come from; None draws them freely, too.
     """
     allowed = _allowed(choices, lacks)
-    if plans is None:
-        plan = _plan(lambda _, values: draw(st.sampled_from(values)), allowed)
+
+    def one_of(count):
+        return draw(st.sampled_from(pool(tuple(allowed.items()), count, pool_seed)))
+
+    if plans is not None:
+        plan = one_of(plans)
     else:
-        plan = draw(st.sampled_from(pool(tuple(allowed.items()), plans, pool_seed)))
+        plan = _plan(lambda _, values: draw(st.sampled_from(values)), allowed)
+        if sizes is not None:
+            like = one_of(sizes)
+            plan = dataclasses.replace(plan, **{name: getattr(like, name) for name in LARGE})
     seed = draw(st.integers(0, 9999))
     if integers:
         values = integers_up_to(draw(st.sampled_from((1, 2, 3))), draw(st.booleans()))

@@ -111,7 +111,9 @@ class Property:
             if settings().max_examples > NIGHTLY:
                 target(ledger.largest, label="error/bound")
 
-        strategy = drawing.cases(choices, lacks, self.integers, plans if path.traced else None)
+        sizes = PLANS[1] if examples > drawing.usual_examples else None
+        pools = plans if path.traced else None, sizes
+        strategy = drawing.cases(choices, lacks, self.integers, *pools)
         strategy = strategy.filter(lambda case: not excused(case.summary()))
         drawn_case.__name__ = drawn_case.__qualname__ = self.name
         test = given(case=strategy, **self.also)(drawn_case)

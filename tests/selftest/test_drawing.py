@@ -175,6 +175,20 @@ def test_choices_are_replaced_by_what_a_property_asks_for():
     check()
 
 
+def test_sizes_of_a_pool_are_no_more_than_it_has_while_the_options_are_any():
+    sizes, options = set(), set()
+
+    @settings(max_examples=300, phases=[Phase.generate], **REPRODUCIBLE)
+    @given(drawing.cases({}, sizes=12))
+    def collect(case):
+        sizes.add((case.batch, case.time, case.features, case.units))
+        options.add((case.dtype, case.activation, case.go_backwards, case.mask is None))
+
+    collect()
+    assert len(sizes) <= 12
+    assert len(options) > 48
+
+
 # ------------------------------------------------------------------------------------------ values
 
 
