@@ -105,6 +105,7 @@ class Property:
                 mismatch.context = self.explain(case, path, drawn)
                 raise
             largest = max(largest, ledger.largest)
+            layer.under_test().a_case_is_done()
 
         def drawn_case(case, **drawn):
             verify(case, **drawn)
