@@ -1,7 +1,5 @@
 """Which dtype goes in and which comes out; mixed policies."""
 
-import contextlib
-
 import numpy as np
 import pytest
 from hypothesis import strategies as st
@@ -13,7 +11,7 @@ from tests.harness.compare import Mismatch, assert_exact, assert_steps
 from tests.harness.drawing import EXACT, kept_exact
 from tests.harness.paths import EAGER, FUNCTION, UNKNOWN, UNROLL, XLA, the_layer
 from tests.harness.properties import documented, promise
-from tests.harness.releases import INPUT_DTYPES, tf
+from tests.harness.releases import INPUT_DTYPES, global_policy, tf
 
 HALF = {"dtype": ("float16", "bfloat16")}
 
@@ -46,16 +44,6 @@ def test_a_mixed_policy_computes_in_half_and_keeps_its_weights_in_float32(case, 
     mixed = path.with_options(dtype=f"mixed_{case.dtype}")
     assert_exact(mixed.run(case), case)
     assert_weights_are_of("float32", mixed.built(case))
-
-
-@contextlib.contextmanager
-def global_policy(name):
-    before = tf.keras.mixed_precision.global_policy()
-    tf.keras.mixed_precision.set_global_policy(name)
-    try:
-        yield
-    finally:
-        tf.keras.mixed_precision.set_global_policy(before)
 
 
 @promise(

@@ -84,6 +84,19 @@ def reference_activation(name: str | None) -> str:
     return "hard_sigmoid (Keras 2)" if name == "hard_sigmoid" and KERAS_2 else name
 
 
+@contextlib.contextmanager
+def global_policy(name: str):
+    """While that policy of dtypes is the global one."""
+    policies = tf.keras.mixed_precision
+    # In Keras 2 the policy goes along with floatx until one is set, and again after None is.
+    before = None if KERAS_2 else policies.global_policy()
+    policies.set_global_policy(name)
+    try:
+        yield
+    finally:
+        policies.set_global_policy(before)
+
+
 def export(model, folder):
     """Export a model as a SavedModel; what it computes from its input when TensorFlow loads it."""
     own = hasattr(model, "export")
