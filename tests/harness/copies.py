@@ -30,36 +30,34 @@ def model_of(made, x, initial_state=None, mask=None):
     return tf.keras.Model(inputs if more else inputs[0], list(made(inputs[0], **more)))
 
 
+def through_model(made, run):
+    """What `run(model, inputs)` makes of a functional model of the layer, which is made once."""
+    model = None
+
+    def call(x, **more):
+        nonlocal model
+        model = model or model_of(made, x, **more)
+        return run(model, [x, *tf.nest.flatten(more)] if more else x)
+
+    return call
+
+
 def functional(made):
-    model = None
-
-    def call(x, **more):
-        nonlocal model
-        model = model or model_of(made, x, **more)
-        return model([x, *tf.nest.flatten(more)] if more else x)
-
-    return call
-
-
-def on_arrays(made, predict):
-    """What a functional model of the layer predicts from NumPy arrays."""
-    model = None
-
-    def call(x, **more):
-        nonlocal model
-        model = model or model_of(made, x, **more)
-        values = [np.asarray(value) for value in (x, *tf.nest.flatten(more))]
-        return predict(model, values if more else values[0])
-
-    return call
+    return through_model(made, lambda model, inputs: model(inputs))
 
 
 def predict(made):
-    return on_arrays(made, lambda model, values: model.predict(values, verbose=0))
+    def run(model, inputs):
+        return model.predict(tf.nest.map_structure(np.asarray, inputs), verbose=0)
+
+    return through_model(made, run)
 
 
 def predict_on_batch(made):
-    return on_arrays(made, lambda model, values: model.predict_on_batch(values))
+    def run(model, inputs):
+        return model.predict_on_batch(tf.nest.map_structure(np.asarray, inputs))
+
+    return through_model(made, run)
 
 
 def exported(made):
@@ -240,10 +238,10 @@ def initial_weights_of_copies(made, features: int) -> dict[str, list]:
     return {how: copy.get_weights() for how, copy in copies.items()}
 
 
-FUNCTIONAL = through(functional, model_of, choices=BATCHES, traced=True, share=0.5)
-PREDICT = through(predict, model_of, on_arrays, choices=BATCHES, traced=True, share=0.3)
+FUNCTIONAL = through(functional, model_of, through_model, choices=BATCHES, traced=True, share=0.5)
+PREDICT = through(predict, model_of, through_model, choices=BATCHES, traced=True, share=0.3)
 PREDICT_ON_BATCH = through(
-    predict_on_batch, model_of, on_arrays, choices=BATCHES, traced=True, share=0.5
+    predict_on_batch, model_of, through_model, choices=BATCHES, traced=True, share=0.5
 )
 EXPORTED = through(
     exported,

@@ -121,7 +121,7 @@ class LayerUnderTest:
             return FORMATS.keys() - {"bfloat16"}
         return set(FORMATS)
 
-    @property
+    @functools.cached_property
     def zeros(self) -> dict[str, str]:
         """Initializers that cost nothing, for weights that are set at once."""
         names = {"kernel_initializer", "recurrent_initializer"} & self.features

@@ -138,6 +138,10 @@ def stops_gradients(right):
     return call
 
 
+def of_few_digits(x):
+    return tf.cast(tf.cast(x, "bfloat16"), x.dtype)
+
+
 @planted(
     "the outputs of Bidirectional have but the digits of bfloat16",
     Bidirectional,
@@ -148,8 +152,7 @@ def loses_digits(right):
     def call(self, sequences, initial_state=None, mask=None, training=None):
         more = {"initial_state": initial_state, "mask": mask, "training": training}
         results = right(self, sequences, **more)
-        lost = lambda part: tf.cast(tf.cast(part, "bfloat16"), part.dtype)  # noqa: E731
-        return tf.nest.map_structure(lost, results)
+        return tf.nest.map_structure(of_few_digits, results)
 
     return call
 
@@ -311,8 +314,7 @@ def keeps_masks_of_stacked_cells(right):
 )
 def loses_digits_of_inputs(right):
     def call(self, inputs, states, *args, **more):
-        few = tf.cast(tf.cast(inputs, "bfloat16"), inputs.dtype)
-        return right(self, few, states, *args, **more)
+        return right(self, of_few_digits(inputs), states, *args, **more)
 
     return call
 
