@@ -156,6 +156,12 @@ def test_nothing_is_dropped_in_inference(evidence, path):
             evidence.same(what, mask, probes.ones())
 
 
+@law("SimpleRNNCell", TRAINING, needs=BOTH | {"cell"})
+def test_a_cell_called_by_itself_drops_nothing_unless_it_trains(evidence, path):
+    for what, mask in probes.masks_of_a_cell_by_itself(**RATES).named():
+        evidence.same(what, mask, probes.ones())
+
+
 @law("SimpleRNN", DROPOUT, on=(EAGER, UNKNOWN, UNROLL), needs=BOTH)
 def test_gradients_use_the_masks_of_the_run(evidence, path):
     outputs, by_input, by_state = probes.outputs(path, around=probes.with_gradients, **RATES)

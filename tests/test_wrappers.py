@@ -26,6 +26,7 @@ from tests.harness.wrappers import (
     BIDIRECTIONAL,
     MERGES,
     ON_EACH_OTHER,
+    again,
     both_by_hand,
     both_directions,
     both_ways,
@@ -275,8 +276,8 @@ def test_a_reset_of_stacked_cells_resets_all_their_states():
         rnn = two_cells(for_sequence(2, stateful=True))
         first = rnn(SEQUENCE)[0]
         reset_state(rnn)
-        again = rnn(SEQUENCE)[0]
-    assert_same("outputs after a reset", again, first)
+        anew = rnn(SEQUENCE)[0]
+    assert_same("outputs after a reset", anew, first)
 
 
 def assert_goes_on(call, by_hand, to_reset=None):
@@ -305,6 +306,21 @@ def test_both_directions_have_the_arguments_of_the_layer(argument):
             both = tf.keras.layers.Bidirectional(made)
         assert_kept(both.forward_layer, argument, value, "the forward layer")
         assert_kept(both.backward_layer, argument, value, "the backward layer")
+
+
+@documented(
+    "Bidirectional",
+    "backward_layer: Optional `keras.layers.RNN`, or `keras.layers.Layer` instance to be used to "
+    "handle backwards input processing.",
+    needs=BOTH,
+)
+def test_a_backward_layer_of_ones_own_is_kept_in_a_copy():
+    with the_layer():
+        backward = for_sequence(go_backwards=True, activation="relu", use_bias=False)
+        both = tf.keras.layers.Bidirectional(for_sequence(), backward_layer=backward)
+        outputs = both(SEQUENCE)
+        copied = again(backward, both)(SEQUENCE)
+    assert_same("outputs of the copy", copied, outputs)
 
 
 @pytest.mark.parametrize("path", [EAGER, FUNCTION], ids=str)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tests.harness import layer
-from tests.harness.paths import EAGER, Path, the_layer
+from tests.harness.paths import CELL, EAGER, Path, the_layer
 from tests.harness.releases import tf
 
 FEATURES, ROWS, STEPS = 48, 512, 3
@@ -234,6 +234,13 @@ def after_a_failure(**options) -> tuple[Masks, Masks]:
     with contextlib.suppress(RuntimeError):
         EAGER.call(made)(**arguments(), training=True)
     return Masks.of(interruption.seen[:, None]), masks_of(made)
+
+
+def masks_of_a_cell_by_itself(**options) -> Masks:
+    """The masks of a loop of one's own over the cell, which is not told whether it trains."""
+    with the_layer():
+        outputs, _ = CELL.call(built(**options))(**arguments())
+    return Masks.of(outputs)
 
 
 def of_a_cell_traced_twice(**options) -> list[Masks]:

@@ -264,6 +264,32 @@ def of_one_direction(right):
 
 
 @planted(
+    "a copy of Bidirectional has the default backward layer",
+    Bidirectional,
+    "from_config",
+    "a_backward_layer_of_ones_own_is_kept_in_a_copy",
+)
+def forgets_the_backward_layer(right):
+    def from_config(cls, config, *args, **more):
+        return right.__func__(cls, {**config, "backward_layer": None}, *args, **more)
+
+    return classmethod(from_config)
+
+
+@planted(
+    "a cell drops unless it is told that it does not train",
+    SimpleRNNCell,
+    "call",
+    "a_cell_called_by_itself_drops_nothing_unless_it_trains",
+)
+def drops_unless_told(right):
+    def call(self, inputs, states, training=True):
+        return right(self, inputs, states, training=training)
+
+    return call
+
+
+@planted(
     "no gradient flows from one of the stacked cells to the one below",
     StackedRNNCells,
     "call",
