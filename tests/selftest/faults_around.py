@@ -346,6 +346,20 @@ def loses_digits_of_inputs(right):
 
 
 @planted(
+    "the inputs of a cell of one's own have but the digits of bfloat16",
+    RNN,
+    "call",
+    "a_cell_of_ones_own_is_run_as_the_layers_is",
+)
+def loses_digits_of_inputs_for_cells(right):
+    def call(self, inputs, *args, **more):
+        known = isinstance(self.cell, (SimpleRNNCell, StackedRNNCells))
+        return right(self, inputs if known else of_few_digits(inputs), *args, **more)
+
+    return call
+
+
+@planted(
     "training is not handed on to stacked cells",
     StackedRNNCells,
     "call",
