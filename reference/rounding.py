@@ -129,8 +129,9 @@ def one_step(recurrence: Recurrence, x: Array, state: Array, dtype: str):
     """act(x W + h U + b), and how far a layer of this dtype may be from it.
 
     x: (..., features). state: (..., units), the exact previous state. dtype: a key of FORMATS.
-    Returns two float arrays (..., units). Where a partial sum may overflow in the dtype the bound
-    is infinite: nothing is promised there.
+    Returns two float arrays (..., units). Where a partial sum of finite operands may overflow in
+    the dtype the bound is infinite: nothing is promised there, nor whether an infinite operand
+    meets an infinity of the other sign. Elsewhere an operand that is not finite decides the value.
     """
     form, act = FORMATS[dtype], recurrence.function
     with np.errstate(invalid="ignore", over="ignore"):
@@ -138,10 +139,12 @@ def one_step(recurrence: Recurrence, x: Array, state: Array, dtype: str):
         value, spread = act.f(pre.z), act.spread(pre.z, pre.rho)
         kernel = act.kernel_error[dtype] * form.ulp(act.magnitude(pre.z) + spread)
         bound = spread + kernel + (1 + np.abs(pre.z)) * form.smallest
-        overflows = pre.size + pre.rho > form.largest
-    # A bound is needed only where the operands are finite: the rest is decided by value alone.
-    bound = np.where(np.isfinite(pre.size), np.where(overflows, np.inf, bound), 0)
-    return value, bound
+    finite, summed = np.isfinite(pre.size), pre
+    if not np.all(finite):
+        operands = (np.where(np.isfinite(given), given, 0) for given in (x, state))
+        summed = preactivation(recurrence, *operands, dtype)
+    overflows = summed.size + summed.rho > form.largest
+    return value, np.where(overflows, np.inf, np.where(finite, bound, 0))
 
 
 @dataclass(frozen=True)

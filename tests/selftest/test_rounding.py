@@ -205,6 +205,17 @@ def test_nothing_is_asked_where_a_sum_may_overflow_and_all_where_it_cannot(dtype
     assert np.isinf(bound).tolist() == [[True], [False]]
 
 
+@each_dtype
+def test_nothing_is_asked_where_an_infinity_meets_a_sum_that_may_overflow(dtype):
+    # inf, and -inf where the sum of the inputs came first: together NaN
+    largest = FORMATS[dtype].largest
+    r = Recurrence(-np.ones((2, 1)), np.ones((1, 1)), None, "linear")
+    x, h = np.array([[largest, largest], [largest / 4, 1]]), np.full((2, 1), np.inf)
+    value, bound = one_step(r, x, h, dtype)
+    assert value.tolist() == [[np.inf], [np.inf]]
+    assert bound.tolist() == [[np.inf], [0]]
+
+
 def test_infinite_operands_have_a_value_and_no_bound():
     r = Recurrence(np.ones((1, 1)), np.ones((1, 1)), None, "linear")
     x = np.array([[np.inf], [np.nan], [np.inf]])
