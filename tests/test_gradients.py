@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from reference.activations import ACTIVATIONS
 from tests.harness.compare import assert_same
-from tests.harness.drawing import ALWAYS_MASKED, EXACT, MEETING
+from tests.harness.drawing import ALWAYS_MASKED, EXACT, HALF, MEETING
 from tests.harness.gradients import (
     assert_backward_steps,
     assert_exact_gradients,
@@ -83,6 +83,21 @@ def test_the_last_output_alone_has_the_gradients_of_the_last_output(case, path):
 )
 def test_each_backward_step_is_within_rounding_of_the_chain_rule(case, path):
     assert_backward_steps(*run(path, case), case)
+
+
+@promise(
+    "Policy",
+    "mixed_float16, mixed_bfloat16: the compute dtype is float16 or bfloat16, and the variable "
+    "dtype is float32",
+    choices=HALF,
+    on=(EAGER, UNKNOWN, UNROLL),
+    needs={"dtype"},
+    prepare=probed,
+    trace_cost=3,
+)
+def test_under_a_mixed_policy_the_gradients_are_those_of_half_precision(case, path):
+    mixed = path.with_options(dtype=f"mixed_{case.dtype}")
+    assert_backward_steps(*run(mixed, case), case)
 
 
 @promise(

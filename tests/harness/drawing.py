@@ -60,6 +60,9 @@ EXACT = {"activation": (CLIP, "relu", "linear", None)}
 MEETING = ("dtype", "go_backwards", "zero_output_for_mask")
 """Options that meet in all combinations in each run, mostly under a mask: where bugs stand."""
 
+HALF = {"dtype": ("float16", "bfloat16")}
+"""The dtypes that a mixed policy computes in."""
+
 ALWAYS_MASKED = {"mask": tuple(m for m in CHOICES["mask"] if m is not None)}
 NEVER_MASKED = {"mask": (None,)}
 
