@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from tests.harness import layer
-from tests.harness.arguments import OF_CELL, OF_RNN, PARTS, REFUSED, argument_of, described
+from tests.harness.arguments import (
+    OF_CELL,
+    OF_RNN,
+    PARTS,
+    REFUSED,
+    UNUSUAL,
+    argument_of,
+    assert_kept,
+    described,
+)
 from tests.harness.compare import Mismatch, assert_same
 from tests.harness.paths import the_layer
 from tests.harness.properties import documented
@@ -63,6 +72,28 @@ def test_documented_defaults_are_those_of_a_cell_made_by_itself(argument):
 @documented("RNN", "Boolean (default `False`)", needs={"cell"})
 def test_documented_defaults_are_those_of_an_rnn_of_a_cell(argument):
     assert_default(tf.keras.layers.RNN, layer.under_test().make(4).cell, argument)
+
+
+IN_ORDER = (
+    "activation",
+    "use_bias",
+    *(f"{part}_{kind}" for kind in ("initializer", "regularizer") for part in PARTS),
+)
+"""The arguments behind units in the order of the documentation: as many as anyone counts."""
+
+
+@documented(
+    "SimpleRNN",
+    "units: Positive integer, dimensionality of the output space. activation: Activation function "
+    "to use. ... (in this order)",
+    needs={"arguments by position"},
+)
+def test_arguments_may_be_given_by_position():
+    values = [UNUSUAL[argument][0] for argument in IN_ORDER]
+    with the_layer():
+        made = layer.under_test().make(4, *values)
+    for argument, value in zip(IN_ORDER, values, strict=True):
+        assert_kept(made, argument, value, "a layer that is given it by its position")
 
 
 @pytest.mark.parametrize("given", REGULARIZERS)

@@ -101,14 +101,16 @@ class LayerUnderTest:
 
     @functools.cached_property
     def features(self) -> frozenset[str]:
-        """The options, call arguments, attributes and dtypes that this layer has, and "tf.lite"."""
+        """The options, call arguments, attributes and dtypes that this layer has, "tf.lite", and
+        "arguments by position": of a layer of one's own no more than units is asked for first."""
         options = {name for name, value in OPTIONS.items() if self.accepts(name, value)}
         parameters = inspect.signature(self._example.call).parameters
         anything = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
         arguments = {name for name in CALL_ARGUMENTS if anything or name in parameters}
         cell = {"cell"} if hasattr(self._example, "cell") else set()
         lite = {"tf.lite"} if hasattr(tf, "lite") and hasattr(tf.lite, "Interpreter") else set()
-        return frozenset(options | arguments | cell | lite | self._dtypes(options))
+        ordered = {"arguments by position"} if self.make is tf.keras.layers.SimpleRNN else set()
+        return frozenset(options | arguments | cell | lite | ordered | self._dtypes(options))
 
     def _dtypes(self, options: set[str]) -> set[str]:
         """Those that it can be built in. An initializer of its own may have no bfloat16, as
@@ -147,13 +149,14 @@ class LayerUnderTest:
     def a_case_is_done(self) -> None:
         """Count the layer that a property may have made for a case, as a wrapper or a copy."""
         self._built += 1
+        self.let_go_of_the_dead()
 
     def let_go_of_the_dead(self) -> None:
         """Have TensorFlow forget the layers that are gone, if there may be many.
 
         It keeps what it made for their variables, 140 KB a layer of Keras 3, until it is told to
-        let go, which takes 0.2 s, as long as a property may. To be called between tests: it starts
-        the names of layers and the seeds anew.
+        let go, which takes 0.2 s, as long as a property may. To be called between tests or cases:
+        it starts the names of layers and the seeds anew.
         """
         if self._built >= BUILT_BEFORE_CLEARING:
             tf.keras.backend.clear_session()
