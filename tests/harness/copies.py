@@ -250,6 +250,7 @@ EXPORTED = through(
     lacks=frozenset({"mask", "initial_state"}),
     choices=SAVED,
     share=0.15,
+    lasting=True,
 )
 LOADED = through(loaded, model_of, saved_and_loaded, choices=SAVED, share=0.15)
 MODELS = (FUNCTIONAL, PREDICT, PREDICT_ON_BATCH, EXPORTED, LOADED)
@@ -264,6 +265,7 @@ TFLITE = through(
         "dtype": ("float32",),
         "large": (None, "units", "batch", "features"),
     },
+    lasting=True,
 )
 OF_LITE = (TFLITE, replace(TFLITE, name="tflite-unroll", options=(("unroll", True),)))
 """The paths of TensorFlow Lite. Its own operations know no other dtype, and make up these

@@ -25,8 +25,9 @@ class Path:
     call: from a layer to the function of (x, **more) that runs it. expression: the same, for a
     printed script. traced: whether each kind of case costs a trace. fixed_shape: whether each
     (batch, time) costs another. needs: features that the layer must have. choices: what cases are
-    narrowed to. share: the part of the profile's examples that is worth its price. parts: functions
-    that `call` uses, to be printed with it.
+    narrowed to. share: the part of the profile's examples that is worth its price. lasting: whether
+    what it makes of each case stays in memory, so that more cases than usual are not for it. parts:
+    functions that `call` uses, to be printed with it.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Path:
     needs: frozenset[str] = frozenset()
     choices: Mapping[str, tuple] = field(default_factory=dict, hash=False)
     share: float = 1.0
+    lasting: bool = False
     parts: tuple[Callable, ...] = ()
 
     def __str__(self) -> str:

@@ -84,6 +84,8 @@ class Property:
             and name not in layer.under_test().features
         }
         examples = settings().max_examples
+        if path.lasting:
+            examples = min(examples, drawing.usual_examples)
         share = 1.0 if self.thorough else path.share * min(IMPLIED, 1 / self.case_cost)
         profile = settings(max_examples=max(1, round(examples * share)))
         dtypes = {"dtype": layer.under_test().features}
