@@ -178,10 +178,12 @@ def test_the_last_output_is_the_state_in_training_too(evidence, path):
 
 @law("SimpleRNN", TRAINING, needs=BOTH)
 def test_a_model_drops_when_it_trains_and_not_when_it_predicts(evidence, path):
-    inputs_kept, states_kept, predicted = probes.trained(features=400, **EQUAL)
+    inputs_kept, states_kept, predicted, evaluated = probes.trained(features=400, **EQUAL)
+    right = probes.predicted(features=400)
     evidence.happens("inputs dropped in training", ~inputs_kept, P)
     evidence.happens("states dropped in training", ~states_kept, P)
-    evidence.same("predicted", predicted, probes.predicted(features=400))
+    evidence.same("predicted", predicted, right)
+    evidence.same("evaluated", np.array([evaluated]), np.array([-np.sum(right)]))
 
 
 @law("DropoutRNNCell", ONE_BATCH, needs=BOTH | {"cell"})

@@ -49,8 +49,9 @@ def test_symbolic_shapes_are_those_of_the_results(case, path, sequences, state, 
     time = case.time if known or path is UNROLL else None
     symbol = tf.keras.Input((time, case.features), dtype=case.dtype)
     with the_layer():
-        shapes = [tuple(part.shape) for part in tf.nest.flatten(made(symbol))]
+        parts = tf.nest.flatten(made(symbol))
     outputs = (None, time, case.units) if sequences else (None, case.units)
-    expected = [outputs] + [(None, case.units)] * state
-    if shapes != expected:
-        raise Mismatch(f"symbolic shapes: expected {expected}, got {shapes}")
+    expected = [(shape, case.dtype) for shape in (outputs, *[(None, case.units)] * state)]
+    got = [(tuple(part.shape), tf.as_dtype(part.dtype).name) for part in parts]
+    if got != expected:
+        raise Mismatch(f"symbolic shapes and dtypes: expected {expected}, got {got}")

@@ -15,10 +15,19 @@ from tests.harness.arguments import (
     unusual_options,
 )
 from tests.harness.compare import Mismatch, assert_run, assert_same
-from tests.harness.copies import COPIES, MODELS, OF_LITE, through_json
+from tests.harness.copies import (
+    COPIES,
+    MODELS,
+    OF_LITE,
+    clone_model,
+    deepcopy,
+    from_config,
+    through_json,
+)
 from tests.harness.paths import EAGER, the_layer
 from tests.harness.properties import documented, promise
 from tests.harness.releases import tf
+from tests.harness.stateful import of_integers
 
 
 @promise(
@@ -67,6 +76,24 @@ def test_an_argument_is_kept(argument, path):
         with the_layer():
             copied = WAYS[path](layer.under_test().make(4, **{argument: value}))
         assert_kept(copied, argument, value, path)
+
+
+ANEW = {way.__name__: way for way in (from_config, deepcopy, clone_model)}
+
+
+@pytest.mark.parametrize("path", ANEW)
+@documented(
+    "clone_model",
+    "it creates new layers (and thus new weights) instead of sharing the weights of the existing "
+    "layers",
+)
+def test_a_copy_shares_no_weights_with_the_layer(path):
+    with the_layer():
+        made = of_integers(3, 2)
+        before = made.get_weights()
+        ANEW[path](made).set_weights([1 + weight for weight in before])
+    for weight, kept in zip(made.get_weights(), before, strict=True):
+        assert_same("a weight of the layer when those of its copy are set", weight, kept)
 
 
 @pytest.mark.parametrize("path", WAYS)

@@ -269,7 +269,8 @@ def trained(features: int, **options):
 
     One row of two steps: the first alone has inputs, and the second alone a state before it, so
     that a weight moves if and only if what it multiplies is kept. Gives, for each feature, whether
-    its input and its source's state were kept, and predictions (2, 3 features).
+    its input and its source's state were kept, predictions (2, 3 features), and the loss in
+    evaluation: minus their sum.
     """
     x = np.repeat([[[1.0], [0.0]]], features, axis=2)
     with the_layer():
@@ -277,13 +278,14 @@ def trained(features: int, **options):
         made = built(features, **options)
         model = tf.keras.Model(inputs, made(inputs))
         model.compile(tf.keras.optimizers.SGD(1.0), loss=lambda _, y: -tf.reduce_sum(y))
-        predicted = model.predict(x, verbose=0)[0]
+        predicted, y = model.predict(x, verbose=0)[0], np.zeros((1, 2, 3 * features))
+        evaluated = model.evaluate(x, y, verbose=0)
         before = made.get_weights()
-        model.train_on_batch(x, np.zeros((1, 2, 3 * features)))
+        model.train_on_batch(x, y)
     moved = [
         np.any(a != b, axis=1) for a, b in zip(before[:2], made.get_weights()[:2], strict=True)
     ]
-    return moved[0], moved[1][:features], predicted
+    return moved[0], moved[1][:features], predicted, evaluated
 
 
 def predicted(features: int) -> np.ndarray:

@@ -277,6 +277,43 @@ def forgets_the_backward_layer(right):
 
 
 @planted(
+    "activation and use_bias change places",
+    SimpleRNN,
+    "__init__",
+    "arguments_may_be_given_by_position",
+)
+def other_order(right):
+    def __init__(self, units, use_bias=True, activation="tanh", *others, **more):
+        right(self, units, activation, use_bias, *others, **more)
+
+    return __init__
+
+
+@planted(
+    "a model drops when it is evaluated",
+    tf.keras.Model,
+    "test_step",
+    "a_model_drops_when_it_trains_and_not_when_it_predicts",
+)
+def evaluates_as_it_trains(right):
+    def test_step(self, data):
+        x, y = data[:2]
+        return {"loss": self.compute_loss(x=x, y=y, y_pred=self(x, training=True))}
+
+    return test_step
+
+
+@planted(
+    "clone_model gives the model itself",
+    tf.keras.models,
+    "clone_model",
+    "a_copy_shares_no_weights_with_the_layer",
+)
+def clones_nothing(right):
+    return lambda model, **more: model
+
+
+@planted(
     "a cell drops unless it is told that it does not train",
     SimpleRNNCell,
     "call",
