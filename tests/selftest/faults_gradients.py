@@ -70,6 +70,16 @@ class HalvedWhereDropped(SimpleRNN):
         return halved(outputs) if training and self.dropout else outputs
 
 
+@fault(
+    "the gradient through the state is halved under a mixed policy",
+    "under_a_mixed_policy_the_gradients_are_those_of_half_precision",
+)
+class HalvedWhereMixed(Wrong):
+    def bend_cell(self, right, inputs, states):
+        mixed = self.compute_dtype != self.variable_dtype
+        return right(inputs, [halved(states[0])] if mixed else states)
+
+
 @fault("the gradient is lost in a cast to bfloat16", STEPS, SLOPES)
 class LostInACast(Wrong):
     def bend_cell(self, right, inputs, states):
