@@ -25,6 +25,7 @@ from tests.harness.gradients import (
 from tests.harness.paths import CELL, EAGER, FUNCTION, UNKNOWN, UNROLL, XLA
 from tests.harness.properties import promise
 from tests.harness.releases import documented_activations
+from tests.harness.upstream import MASKING
 
 ON = (EAGER, UNKNOWN, XLA, UNROLL, CELL)
 MASK = "mask: ... a `False` entry indicates that the corresponding timestep should be ignored."
@@ -118,6 +119,20 @@ def test_under_a_mixed_policy_the_gradients_are_those_of_half_precision(case, pa
     script=script,
 )
 def test_each_documented_activation_has_the_slope_of_its_formula(case, path):
+    assert_backward_steps(*run(path, case), case)
+
+
+@promise(
+    "Masking",
+    "the timestep will be masked (skipped) in all downstream layers (as long as they support "
+    "masking)",
+    choices=ALWAYS_MASKED,
+    on=(MASKING,),
+    needs={"mask"},
+    prepare=probed,
+    script=script,
+)
+def test_gradients_reach_what_stands_before_the_layer_that_masks(case, path):
     assert_backward_steps(*run(path, case), case)
 
 

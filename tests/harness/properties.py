@@ -114,7 +114,7 @@ class Property:
             if settings().max_examples > NIGHTLY:
                 target(ledger.largest, label="error/bound")
 
-        sizes = PLANS[1] if examples > drawing.usual_examples else None
+        sizes = max(PLANS[0], usual) if examples > drawing.usual_examples else None
         pools = plans if path.traced else None, sizes
         strategy = drawing.cases(choices, lacks, self.integers, *pools)
         strategy = strategy.filter(lambda case: not excused(case.summary()))

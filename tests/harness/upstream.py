@@ -1,7 +1,7 @@
 """Paths on which the mask comes from a layer before, and is handed on to one behind."""
 
 from tests.harness.copies import BATCHES
-from tests.harness.paths import through
+from tests.harness.paths import through, unknown
 from tests.harness.releases import tf
 from tests.harness.wrappers import another, batch_of
 
@@ -19,6 +19,11 @@ def masking(made):
         return made(tf.keras.layers.Masking(9.0, dtype=x.dtype)(x), **more)
 
     return call
+
+
+def masking_traced(made):
+    """The same in a trace, in which each tensor is symbolic, as where a model is trained."""
+    return unknown(masking(made))
 
 
 def masking_in_a_model(made):
@@ -67,6 +72,17 @@ def masking_and_two_layers(made):
 
 
 MASKING = through(masking, blanked, choices=BATCHES)
+TRACED = through(
+    masking_traced,
+    blanked,
+    masking,
+    unknown,
+    traced=True,
+    share=0.5,
+    # Few traces: let each be one that shows whether its mask is looked at.
+    lacks=frozenset({"initial_state"}),
+    choices={**BATCHES, "mask": ("random", "leading", "trailing")},
+)
 MODEL = through(masking_in_a_model, blanked, choices=BATCHES, share=0.5)
 EMBEDDING = through(embedding, choices=BATCHES)
 TWO_LAYERS = through(
@@ -77,4 +93,4 @@ TWO_LAYERS = through(
     choices=BATCHES,
     lacks=frozenset({"initial_state", "go_backwards"}),
 )
-EVERY = (MASKING, MODEL, EMBEDDING, TWO_LAYERS)
+EVERY = (MASKING, TRACED, MODEL, EMBEDDING, TWO_LAYERS)

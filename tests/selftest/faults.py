@@ -476,6 +476,16 @@ class FillsMasks(Wrong):
 
 
 @fault(
+    "in a graph the mask of a layer before is not looked at",
+    "a_mask_of_a_layer_before_masks_as_one_that_is_given",
+)
+class BlindInAGraph(Wrong):
+    def bend(self, right, inputs, mask, initial_state):
+        implied = getattr(inputs, "_keras_mask", None) is not None
+        return right(inputs, mask=None if implied and not tf.executing_eagerly() else mask)
+
+
+@fault(
     "under a mixed policy the weights are kept in half",
     "a_mixed_policy_computes_in_half_and_keeps_its_weights_in_float32",
 )

@@ -290,6 +290,16 @@ def other_order(right):
 
 
 @planted(
+    "no gradient flows through Masking",
+    tf.keras.layers.Masking,
+    "call",
+    "gradients_reach_what_stands_before_the_layer_that_masks",
+)
+def stops_gradients_of_masking(right):
+    return lambda self, inputs: right(self, tf.stop_gradient(inputs))
+
+
+@planted(
     "a model drops when it is evaluated",
     tf.keras.Model,
     "test_step",
