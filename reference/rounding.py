@@ -139,11 +139,11 @@ def one_step(recurrence: Recurrence, x: Array, state: Array, dtype: str):
         value, spread = act.f(pre.z), act.spread(pre.z, pre.rho)
         kernel = act.kernel_error[dtype] * form.ulp(act.magnitude(pre.z) + spread)
         bound = spread + kernel + (1 + np.abs(pre.z)) * form.smallest
-    finite, summed = np.isfinite(pre.size), pre
-    if not np.all(finite):
-        operands = (np.where(np.isfinite(given), given, 0) for given in (x, state))
-        summed = preactivation(recurrence, *operands, dtype)
-    overflows = summed.size + summed.rho > form.largest
+        finite, summed = np.isfinite(pre.size), pre
+        if not np.all(finite):
+            operands = (np.where(np.isfinite(given), given, 0) for given in (x, state))
+            summed = preactivation(recurrence, *operands, dtype)
+        overflows = summed.size + summed.rho > form.largest
     return value, np.where(overflows, np.inf, np.where(finite, bound, 0))
 
 

@@ -265,10 +265,14 @@ def cases(
     if plans is not None:
         plan = one_of(plans)
     else:
-        plan = _plan(lambda _, values: draw(st.sampled_from(values)), allowed)
+        fixed = {}
         if sizes is not None:
             like = one_of(sizes)
-            plan = dataclasses.replace(plan, **{name: getattr(like, name) for name in LARGE})
+            fixed = {"large": None, **{name: getattr(like, name) for name in LARGE}}
+        plan = _plan(
+            lambda name, values: fixed[name] if name in fixed else draw(st.sampled_from(values)),
+            allowed,
+        )
     seed = draw(st.integers(0, 9999))
     if integers:
         values = integers_up_to(draw(st.sampled_from((1, 2, 3))), draw(st.booleans()))

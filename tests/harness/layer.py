@@ -147,7 +147,8 @@ class LayerUnderTest:
         return layer
 
     def a_case_is_done(self) -> None:
-        """Count the layer that a property may have made for a case, as a wrapper or a copy."""
+        """Count the layer that a property may have made for a case, as a wrapper or a copy, and let
+        go of the dead: a property alone may leave hundreds."""
         self._built += 1
         self.let_go_of_the_dead()
 

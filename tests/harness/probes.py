@@ -278,7 +278,8 @@ def trained(features: int, **options):
         made = built(features, **options)
         model = tf.keras.Model(inputs, made(inputs))
         model.compile(tf.keras.optimizers.SGD(1.0), loss=lambda _, y: -tf.reduce_sum(y))
-        predicted, y = model.predict(x, verbose=0)[0], np.zeros((1, 2, 3 * features))
+        y = np.zeros((1, 2, 3 * features))
+        predicted = model.predict(x, verbose=0)[0]
         evaluated = model.evaluate(x, y, verbose=0)
         before = made.get_weights()
         model.train_on_batch(x, y)

@@ -21,7 +21,7 @@ CHOICES = {
     "zero_output_for_mask": (False,),
 }
 """A run is of few layers, and Hypothesis begins with the first of each: let these meet."""
-PLANS = 2
+PLANS = 2  # a trace is made for each with and without a given state, and none is given back
 SEEDS = st.integers(0, 99)
 
 
