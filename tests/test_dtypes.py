@@ -36,11 +36,11 @@ def test_the_weights_are_of_the_dtype_that_is_given(dtype):
     on=(EAGER, UNROLL, UNKNOWN, XLA),
     nightly=(FUNCTION,),
     needs={"dtype"},
+    script=lambda path, case: path.mixed(case).script(case),
 )
 def test_a_mixed_policy_computes_in_half_and_keeps_its_weights_in_float32(case, path):
-    mixed = path.with_options(dtype=f"mixed_{case.dtype}")
-    assert_run(mixed.run(case), case)
-    assert_weights_are_of("float32", mixed.built(case))
+    assert_run(path.mixed(case).run(case), case)
+    assert_weights_are_of("float32", path.mixed(case).built(case))
 
 
 @promise(

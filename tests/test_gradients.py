@@ -94,11 +94,11 @@ def test_each_backward_step_is_within_rounding_of_the_chain_rule(case, path):
     on=(EAGER, UNKNOWN, UNROLL),
     needs={"dtype"},
     prepare=probed,
+    script=lambda path, case: script(path.mixed(case), case),
     trace_cost=3,
 )
 def test_under_a_mixed_policy_the_gradients_are_those_of_half_precision(case, path):
-    mixed = path.with_options(dtype=f"mixed_{case.dtype}")
-    assert_backward_steps(*run(mixed, case), case)
+    assert_backward_steps(*run(path.mixed(case), case), case)
 
 
 @promise(

@@ -50,6 +50,10 @@ class Path:
         """The same path with further constructor arguments, in place of a case's own."""
         return replace(self, options=(*self.options, *more.items()))
 
+    def mixed(self, case: Case) -> "Path":
+        """The same path under the mixed policy that computes in the case's dtype."""
+        return self.with_options(dtype=f"mixed_{case.dtype}")
+
     @property
     def wants(self) -> frozenset[str]:
         """The features of a layer without which this path is not applicable."""
