@@ -22,7 +22,7 @@ from tests.harness.gradients import (
     script,
     second_derivative,
 )
-from tests.harness.paths import CELL, EAGER, FUNCTION, UNKNOWN, UNROLL, XLA
+from tests.harness.paths import CELL, EAGER, FUNCTION, UNKNOWN, UNROLL, UNROLL_FUNCTION, XLA
 from tests.harness.properties import promise
 from tests.harness.releases import documented_activations
 from tests.harness.upstream import MASKING
@@ -45,7 +45,7 @@ SMALL = {
     GRADIENT,
     choices=EXACT,
     integers=True,
-    on=(EAGER, UNKNOWN, UNROLL, CELL),
+    on=(EAGER, UNKNOWN, UNROLL, UNROLL_FUNCTION, CELL),
     nightly=(FUNCTION, XLA),
     thorough=True,
     prepare=kept_exact,

@@ -34,6 +34,7 @@ SHAPES = {(1, 2000): 5, (20000, 1): 1, (300, 900): 1, (900, 300): 1}
 SQUARE = 600
 SMALL = [units for units in range(1, 13) for _ in range(6)]
 LARGE = 256
+OF_ONE_UNIT = 48
 
 
 @law("GlorotUniform", GLOROT, needs={"recurrent_initializer"})
@@ -67,6 +68,8 @@ def test_the_recurrent_kernel_is_uniform_on_the_orthogonal_matrices(evidence, pa
     evidence.is_uniform_on_orthogonal_matrices("up to 12 units", small)
     evidence.happens("det U = 1", [np.linalg.det(u) > 0 for u in small], 0.5)
     evidence.is_uniform_on_orthogonal_matrices("large", [slots.recurrent_kernel(LARGE)])
+    ones = [slots.recurrent_kernel(1) > 0 for _ in range(OF_ONE_UNIT)]
+    evidence.happens("U of one unit is 1 and not -1", ones, 0.5)
 
 
 @law("Orthogonal", ORTHOGONAL, needs={"kernel_initializer", "bias_initializer"})

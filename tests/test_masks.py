@@ -15,7 +15,14 @@ from tests.harness.paths import EAGER, FUNCTION, UNKNOWN, UNROLL, XLA, the_layer
 from tests.harness.properties import documented, promise
 from tests.harness.releases import tf
 from tests.harness.stateful import integers, of_integers
-from tests.harness.upstream import EMBEDDING, MASKING, MODEL, TRACED, TWO_LAYERS
+from tests.harness.upstream import (
+    EMBEDDING,
+    EMBEDDING_TRACED,
+    MASKING,
+    MASKING_TRACED,
+    MODEL,
+    TWO_LAYERS,
+)
 from tests.harness.wrappers import one_on_the_other
 
 MASK = (
@@ -96,7 +103,7 @@ def test_a_mask_may_be_of_any_dtype_and_of_one_number_a_step(case, path, form):
     "masks to your data, use a `keras.layers.Embedding` layer with the `mask_zero` parameter set "
     "to `True`.",
     choices=ALWAYS_MASKED,
-    on=(MASKING, TRACED, EMBEDDING, MODEL),
+    on=(MASKING, MASKING_TRACED, EMBEDDING, EMBEDDING_TRACED, MODEL),
     needs={"mask"},
 )
 def test_a_mask_of_a_layer_before_masks_as_one_that_is_given(case, path):

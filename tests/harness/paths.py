@@ -223,6 +223,7 @@ XLA = Path(
     share=0.5,
 )
 UNROLL = Path("unroll", eager, "layer(x, **more)", options=(("unroll", True),))
+UNROLL_FUNCTION = replace(FUNCTION, name="unroll-function", options=UNROLL.options)
 CELL = Path(
     "cell",
     cell_loop,

@@ -41,19 +41,26 @@ def masking_in_a_model(made):
     return call
 
 
-def embedding(made):
-    """The mask is what Embedding finds: index 0. Each step has an index and a row of its own."""
+def embedding(made, running=lambda run: run):
+    """The mask is what Embedding finds: index 0. Each step has an index and a row of its own, of
+    which there are more than any case has steps."""
+    features = made.get_weights()[0].shape[0]
+    layer = tf.keras.layers.Embedding(4096, features, mask_zero=True, dtype=made.compute_dtype)
+    layer.build((None, None))
+    run = running(lambda indices, **more: made(layer(indices), **more))
 
     def call(x, mask, **more):
-        steps = tf.reshape(tf.range(1, 1 + x.shape[0] * x.shape[1]), x.shape[:2])
-        rows = tf.reshape(x, (-1, x.shape[-1]))
-        rows = tf.concat([tf.fill((1, x.shape[-1]), tf.constant(9, x.dtype)), rows], axis=0)
-        layer = tf.keras.layers.Embedding(*rows.shape, mask_zero=True, dtype=x.dtype)
-        layer.build((None, None))
+        steps = tf.reshape(tf.range(1, 1 + tf.size(mask)), mask.shape)
+        rows = tf.pad(tf.reshape(x, (-1, features)), [[1, 4095 - tf.size(mask)], [0, 0]])
         layer.embeddings.assign(rows)
-        return made(layer(tf.where(mask, steps, 0)), **more)
+        return run(tf.where(mask, steps, 0), **more)
 
     return call
+
+
+def embedding_traced(made):
+    """The same in a trace."""
+    return embedding(made, unknown)
 
 
 def masking_and_two_layers(made):
@@ -72,19 +79,17 @@ def masking_and_two_layers(made):
 
 
 MASKING = through(masking, blanked, choices=BATCHES)
-TRACED = through(
-    masking_traced,
-    blanked,
-    masking,
-    unknown,
-    traced=True,
-    share=0.5,
+IN_A_TRACE = {
+    "traced": True,
+    "share": 0.5,
     # Few traces: let each be one that shows whether its mask is looked at.
-    lacks=frozenset({"initial_state"}),
-    choices={**BATCHES, "mask": ("random", "leading", "trailing")},
-)
+    "lacks": frozenset({"initial_state"}),
+    "choices": {**BATCHES, "mask": ("random", "leading", "trailing")},
+}
+MASKING_TRACED = through(masking_traced, blanked, masking, unknown, **IN_A_TRACE)
 MODEL = through(masking_in_a_model, blanked, choices=BATCHES, share=0.5)
 EMBEDDING = through(embedding, choices=BATCHES)
+EMBEDDING_TRACED = through(embedding_traced, embedding, unknown, **IN_A_TRACE)
 TWO_LAYERS = through(
     masking_and_two_layers,
     blanked,
@@ -93,4 +98,4 @@ TWO_LAYERS = through(
     choices=BATCHES,
     lacks=frozenset({"initial_state", "go_backwards"}),
 )
-EVERY = (MASKING, TRACED, MODEL, EMBEDDING, TWO_LAYERS)
+EVERY = (MASKING, MASKING_TRACED, MODEL, EMBEDDING, EMBEDDING_TRACED, TWO_LAYERS)

@@ -98,6 +98,19 @@ def config_without_unroll(right):
 
 
 @planted(
+    "in a graph, an index of zero is not masked",
+    tf.keras.layers.Embedding,
+    "compute_mask",
+    "a_mask_of_a_layer_before_masks_as_one_that_is_given",
+)
+def index_not_masked(right):
+    def compute_mask(self, *args, **more):
+        return right(self, *args, **more) if tf.executing_eagerly() else None
+
+    return compute_mask
+
+
+@planted(
     "a step is masked by its first feature",
     tf.keras.layers.Masking,
     "call",

@@ -278,3 +278,11 @@ class HalvedAlone(SimpleRNN):
         if self.return_sequences or not self.return_state:
             return results
         return halved(results[0]), results[1]
+
+
+@fault("unrolled, no gradient reaches the inputs in a graph", EXACT)
+class UnrolledWithoutInputs(SimpleRNN):
+    def call(self, sequences, initial_state=None, mask=None, training=None):
+        if self.unroll and not tf.executing_eagerly():
+            sequences = tf.stop_gradient(sequences)
+        return super().call(sequences, initial_state=initial_state, mask=mask, training=training)

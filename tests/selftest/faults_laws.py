@@ -177,6 +177,18 @@ class RotationsOnly(Replacing):
 
 
 @fault(
+    "orthogonal of one unit is always 1",
+    "the_recurrent_kernel_is_uniform_on_the_orthogonal_matrices",
+)
+class OneUnitIsOne(Replacing):
+    wrong = {
+        "orthogonal": drawn(
+            lambda shape: np.ones(shape) if shape == (1, 1) else normal_qr(shape, corrected=True)
+        )
+    }
+
+
+@fault(
     "orthogonal draws a rotation of half of the units at a time",
     "the_recurrent_kernel_is_uniform_on_the_orthogonal_matrices",
     NAMED,

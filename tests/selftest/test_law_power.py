@@ -73,6 +73,7 @@ MISSED = {
     "TruncationNotCorrected": unfilled(KERNEL, float(LECUN.cdf(0.88 * LECUN.high))),
     "NoSignCorrection": distant(test_initializers.LARGE - 1, 1 / 2),  # each first one < 0
     "RotationsOnly": counted(len(test_initializers.SMALL), 1 / 2, 1),
+    "OneUnitIsOne": counted(test_initializers.OF_ONE_UNIT, 1 / 2, 1),
     # Of the coordinates of 400 units, every second is 0: the empirical function jumps by half.
     "HalfAtATime": distant(slots.UNITS * (slots.UNITS - 1) // 2, 1 / 4),
     "GainIgnored": 0.0,  # ||Q^T Q - g^2 I|| is far off in each draw
