@@ -6,11 +6,11 @@ import numpy as np
 
 from tests.harness import probes
 from tests.harness.laws import law
-from tests.harness.paths import EAGER, UNKNOWN, UNROLL, XLA
+from tests.harness.paths import EAGER, UNKNOWN, UNROLL, UNROLL_FUNCTION, XLA
 from tests.harness.probes import BOTH, FEATURES, ROWS, STEPS, Masks, P, Q
 from tests.harness.releases import tf
 
-ON = (EAGER, UNKNOWN, UNROLL, XLA)
+ON = (EAGER, UNKNOWN, UNROLL, UNROLL_FUNCTION, XLA)
 CALLS = 8  # enough draws to tell rates apart that are 0.02 from each other
 RATES = {"dropout": P, "recurrent_dropout": Q}
 MOST = {"dropout": 0.9, "recurrent_dropout": 0.8}
@@ -141,7 +141,7 @@ def test_each_call_draws_new_masks_for_each_of_the_stacked_cells(evidence, path)
         evidence.independent(f"states of cell {place} kept", first.recurrent, second.recurrent, P)
 
 
-@law("SimpleRNN", TRAINING, on=(EAGER, UNKNOWN, UNROLL), needs=BOTH)
+@law("SimpleRNN", TRAINING, on=(EAGER, UNKNOWN, UNROLL, UNROLL_FUNCTION), needs=BOTH)
 def test_training_drops_whatever_the_other_options_are(evidence, path):
     for other, kept in probes.with_other_options(path):
         evidence.happens(f"inputs dropped {other}", ~kept.input, P)

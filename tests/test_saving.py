@@ -44,7 +44,7 @@ def test_a_model_of_the_layer_gives_what_the_layer_gives(case, path):
     "TFLiteConverter",
     "Converts a TensorFlow model into TensorFlow Lite model.",
     on=OF_LITE,
-    case_cost=9,
+    case_cost=5,
 )
 def test_a_converted_layer_gives_what_the_layer_gives(case, path):
     assert_run(path.run(case), case)

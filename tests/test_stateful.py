@@ -11,7 +11,7 @@ from reference.rounding import FORMATS
 from tests.harness import layer
 from tests.harness.compare import Mismatch, assert_same
 from tests.harness.layer import CLIP
-from tests.harness.paths import EAGER, UNKNOWN, UNROLL, WHOLE, XLA, the_layer
+from tests.harness.paths import EAGER, UNKNOWN, UNROLL, UNROLL_FUNCTION, WHOLE, XLA, the_layer
 from tests.harness.properties import documented
 from tests.harness.releases import FIXED_BATCHES, batch_input, reset_state, set_state, tf
 from tests.harness.stateful import integers, machine, of_integers
@@ -25,7 +25,7 @@ X = integers(9, 4, 3, 2).astype(np.float32)
 
 
 @pytest.mark.parametrize("dtype", [*FORMATS, "mixed_bfloat16"])
-@pytest.mark.parametrize("path", [EAGER, UNROLL, UNKNOWN], ids=str)
+@pytest.mark.parametrize("path", [EAGER, UNROLL, UNROLL_FUNCTION, UNKNOWN], ids=str)
 @documented("SimpleRNN", STATEFUL, needs=NEEDS)
 def test_a_stateful_layer_goes_on_from_its_last_state(path, dtype):
     few = settings(max_examples=max(1, settings().max_examples // 6), stateful_step_count=8)

@@ -370,6 +370,23 @@ def test_shapes_are_computed_for_both_directions(mode, sequences, return_state):
         assert_shapes_are_computed(both_ways(made, mode), SEQUENCE)
 
 
+@pytest.mark.parametrize("mode", ["concat", None])
+@pytest.mark.parametrize("return_state", FLAG)
+@documented(
+    "Bidirectional",
+    "backward_layer: Optional `keras.layers.RNN`, or `keras.layers.Layer` instance to be used to "
+    "handle backwards input processing.",
+    needs={*BOTH, "return_state"},
+)
+def test_shapes_are_computed_for_directions_of_unlike_units(mode, return_state):
+    options = {"return_sequences": True, "return_state": return_state}
+    make = layer.under_test().make
+    with the_layer():
+        backward = make(5, go_backwards=True, **options)
+        both = tf.keras.layers.Bidirectional(make(3, **options), mode, backward_layer=backward)
+        assert_shapes_are_computed(both, SEQUENCE)
+
+
 @documented(
     "Bidirectional",
     "the first half in the list of elements in the `initial_state` list will be passed to the "

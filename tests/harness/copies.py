@@ -249,10 +249,10 @@ EXPORTED = through(
     model_of,
     lacks=frozenset({"mask", "initial_state"}),
     choices=SAVED,
-    share=0.15,
+    share=0.25,
     lasting=True,
 )
-LOADED = through(loaded, model_of, saved_and_loaded, choices=SAVED, share=0.15)
+LOADED = through(loaded, model_of, saved_and_loaded, choices=SAVED, share=0.4)
 MODELS = (FUNCTIONAL, PREDICT, PREDICT_ON_BATCH, EXPORTED, LOADED)
 
 TFLITE = through(
@@ -284,10 +284,10 @@ COPIES = (
         share=0.5,
     ),
     through(clone_model, model_around, share=0.5, choices=SAVED),
-    through(keras_file, saved_and_loaded, through_file, model_around, share=0.3, choices=SAVED),
-    through(h5_file, saved_and_loaded, through_file, model_around, share=0.3, choices=SAVED),
-    through(weights_file, model_around, share=0.3, choices=SAVED),
-    through(checkpoint, share=0.3, choices=SAVED),
+    through(keras_file, saved_and_loaded, through_file, model_around, share=0.5, choices=SAVED),
+    through(h5_file, saved_and_loaded, through_file, model_around, share=0.5, choices=SAVED),
+    through(weights_file, model_around, share=0.5, choices=SAVED),
+    through(checkpoint, share=0.5, choices=SAVED),
 )
 
 EVERY = (*MODELS, *OF_LITE, *COPIES)

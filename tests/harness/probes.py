@@ -159,7 +159,8 @@ def with_other_options(path: Path) -> Iterator[tuple[str, Masks]]:
     On paths that trace with an unknown batch no layer is stateful.
     """
     for names in [*TOGETHER, ("dtype",)]:
-        if layer.under_test().lacks(names) or (path.traced and "stateful" in names):
+        any_batch = path.traced and not path.fixed_shape
+        if layer.under_test().lacks(names) or (any_batch and "stateful" in names):
             continue
         options = {k: v for name in names for k, v in OTHERS[name].items()}
         given = arguments()

@@ -163,14 +163,17 @@ def _of_two(name: str, make, expression: str, *parts, around=None, **more) -> Pa
     )
 
 
-def _bidirectional(merge_mode) -> Path:
+def _bidirectional(merge_mode, around=None) -> Path:
+    suffix, parts, share = ("-traced", (around,), 0.3) if around else ("", (), 0.5)
     return _of_two(
-        f"bidirectional-{merge_mode}",
+        f"bidirectional-{merge_mode}{suffix}",
         lambda made: both_ways(made, merge_mode),
         f"both_ways(layer, {merge_mode!r})",
         both_ways,
+        *parts,
+        around=around,
         needs=frozenset({"go_backwards"}),
-        share=0.5,
+        share=share,
     )
 
 
@@ -182,22 +185,11 @@ BIDIRECTIONAL_COPIED = _of_two(
     classes,
     again,
     needs=frozenset({"go_backwards"}),
-    share=0.2,
-)
-BIDIRECTIONAL_TRACED = _of_two(
-    "bidirectional-traced",
-    lambda made: both_ways(made, "concat"),
-    "both_ways(layer, 'concat')",
-    both_ways,
-    unknown,
-    around=unknown,
-    needs=frozenset({"go_backwards"}),
-    share=0.2,
+    share=0.3,
 )
 BIDIRECTIONAL = {
-    **{_bidirectional(mode): mode for mode in MERGES},
+    **{_bidirectional(mode, around): mode for around in (None, unknown) for mode in MERGES},
     BIDIRECTIONAL_COPIED: "sum",
-    BIDIRECTIONAL_TRACED: "concat",
 }
 """The merge mode of each such path."""
 
@@ -221,7 +213,7 @@ STACKED_COPIED = _of_two(
     classes,
     again,
     needs=frozenset({"cell"}),
-    share=0.2,
+    share=0.3,
 )
 STACKED_OWN = _of_two(
     "stacked cells-one's own",
@@ -232,7 +224,7 @@ STACKED_OWN = _of_two(
     batch_of,
     two_cells,
     needs=frozenset({"cell"}),
-    share=0.2,
+    share=0.3,
 )
 STACKED_TRACED = _of_two(
     "stacked cells-traced",
@@ -244,6 +236,6 @@ STACKED_TRACED = _of_two(
     unknown,
     around=unknown,
     needs=frozenset({"cell"}),
-    share=0.2,
+    share=0.3,
 )
 ON_EACH_OTHER = (STACKED, STACKED_COPIED, STACKED_OWN, STACKED_TRACED)

@@ -98,6 +98,22 @@ def config_without_unroll(right):
 
 
 @planted(
+    "in a graph, Bidirectional adds where it should average",
+    Bidirectional,
+    "call",
+    "bidirectional_runs_both_ways_and_merges",
+)
+def adds_in_a_graph(right):
+    def call(self, *args, **more):
+        merged = right(self, *args, **more)
+        if self.merge_mode != "ave" or tf.executing_eagerly():
+            return merged
+        return [2 * merged[0], *merged[1:]] if self.return_state else 2 * merged
+
+    return call
+
+
+@planted(
     "in a graph, an index of zero is not masked",
     tf.keras.layers.Embedding,
     "compute_mask",

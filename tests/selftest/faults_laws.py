@@ -567,6 +567,17 @@ class NothingWhereMixed(NotTraining):
         return self.compute_dtype == self.dtype_policy.variable_dtype
 
 
+@fault(
+    "unrolled in a graph, nothing is dropped",
+    "training_drops_whatever_the_other_options_are",
+    "each_rate_is_the_fraction_that_is_dropped",
+    CALLS,
+)
+class NothingUnrolledInAGraph(NotTraining):
+    def drops(self, mask):
+        return tf.executing_eagerly() or not self.unroll
+
+
 @fault("what is kept is not scaled", SCALE)
 class Unscaled(Dropping):
     def mask(self, rows, columns, rate):

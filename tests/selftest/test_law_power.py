@@ -118,6 +118,7 @@ MISSED = {
     "NothingWithAMask": counted(MASK, P, 0),
     "NothingWhereStateful": counted(MASK, P, 0),
     "NothingWhereMixed": counted(MASK, P, 0),
+    "NothingUnrolledInAGraph": counted(MASK, P, 0),
     "DropsMostInInference": (1 - test_dropout.MOST["recurrent_dropout"]) ** MASK,
 }
 
