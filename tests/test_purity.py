@@ -11,7 +11,7 @@ from tests.harness import layer
 from tests.harness.compare import Mismatch, Run, assert_exact, assert_same
 from tests.harness.copies import PREDICT_ON_BATCH
 from tests.harness.drawing import EXACT
-from tests.harness.paths import EAGER, UNKNOWN, UNROLL, WHOLE, the_layer
+from tests.harness.paths import EAGER, SHARED, UNKNOWN, UNROLL, WHOLE, the_layer
 from tests.harness.properties import documented, promise
 from tests.harness.releases import tf
 
@@ -44,6 +44,18 @@ def test_the_same_call_twice_gives_the_same_and_changes_no_variable(case, path):
     assert_same("state", state, first.state)
     for old, new in zip(before, made.variables, strict=True):
         assert_same("variable", np.asarray(new), old)
+
+
+@promise(
+    "Functional API",
+    "Shared layers are layer instances that are reused multiple times in the same model -- they "
+    "learn features that correspond to multiple paths in the graph-of-layers.",
+    choices=EXACT,
+    integers=True,
+    on=(SHARED,),
+)
+def test_a_layer_that_is_shared_gives_each_input_its_own(case, path):
+    assert_exact(path.run(case), case)
 
 
 @documented("SimpleRNN", "output = simple_rnn(inputs)")

@@ -151,6 +151,16 @@ def function(made):
     return tf.function(eager(made))
 
 
+def shared(made):
+    """The second of two calls in one trace; the first is of other inputs, masks and states."""
+
+    def call(x, **more):
+        made(-x, **{name: ~value for name, value in more.items() if name == "mask"})
+        return made(x, **more)
+
+    return tf.function(call)
+
+
 def xla(made):
     return tf.function(eager(made), jit_compile=True)
 
@@ -224,6 +234,7 @@ XLA = Path(
 )
 UNROLL = Path("unroll", eager, "layer(x, **more)", options=(("unroll", True),))
 UNROLL_FUNCTION = replace(FUNCTION, name="unroll-function", options=UNROLL.options)
+SHARED = Path("shared", shared, "shared(layer)(x, **more)", traced=True, fixed_shape=True)
 CELL = Path(
     "cell",
     cell_loop,

@@ -806,3 +806,15 @@ class NearZeroIsZero(Wrong):
 class HidesNaN(Wrong):
     def bend_cell(self, right, inputs, states):
         return right(tf.where(tf.math.is_nan(inputs), tf.zeros_like(inputs), inputs), states)
+
+
+@fault(
+    "a layer that is called again in a graph has the mask of the first call",
+    "a_layer_that_is_shared_gives_each_input_its_own",
+)
+class FirstMaskOfAGraph(SimpleRNN):
+    def call(self, sequences, initial_state=None, mask=None, training=None):
+        if not tf.executing_eagerly() and mask is not None:
+            tf.compat.v1.add_to_collection(self.name, mask)
+            mask = tf.compat.v1.get_collection(self.name)[0]
+        return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
