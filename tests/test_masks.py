@@ -189,6 +189,45 @@ def test_a_mask_reaches_a_layer_of_another_dtype(dtype):
     assert_same("outputs", masked, expected)
 
 
+def a_model(made):
+    """The layer in a functional model."""
+    inputs = tf.keras.Input((None, X.shape[-1]))
+    return tf.keras.Model(inputs, made(inputs))
+
+
+IN_MODELS = {
+    "Sequential": lambda made: made,
+    "Sequential in Sequential": lambda made: tf.keras.Sequential([made]),
+    "Model in Sequential": a_model,
+}
+
+
+@pytest.mark.parametrize("inner", IN_MODELS)
+@documented("Masking", SKIPPED, needs={"return_sequences", "mask"})
+def test_a_mask_reaches_a_layer_in_a_model(inner):
+    with the_layer():
+        made = for_x()
+        model = tf.keras.Sequential([tf.keras.layers.Masking(9.0), IN_MODELS[inner](made)])
+        masked = model.predict(masked_with(9.0).numpy(), verbose=0)
+        expected = made(X.astype(np.float32), mask=tf.constant(LIVE))
+    assert_same("outputs", masked, expected)
+
+
+@pytest.mark.parametrize("kind", ["Sequential", "Model"])
+@documented(
+    "Model.call",
+    "mask: A mask or list of masks. A mask can be either a boolean tensor or None (no mask).",
+    needs={"return_sequences", "mask"},
+)
+def test_a_mask_given_to_a_model_reaches_its_first_layer(kind):
+    x, mask = X.astype(np.float32), tf.constant(LIVE)
+    with the_layer():
+        made = for_x()
+        model = a_model(made) if kind == "Model" else tf.keras.Sequential([made])
+        masked, expected = model(x, mask=mask), made(x, mask=mask)
+    assert_same("outputs", masked, expected)
+
+
 @documented("Masking", SKIPPED, needs={"return_sequences", "mask", "go_backwards"})
 def test_a_mask_is_handed_on_in_the_order_of_the_outputs():
     with the_layer():

@@ -98,6 +98,35 @@ def config_without_unroll(right):
 
 
 @planted(
+    "a Sequential model forgets the masks of its layers",
+    tf.keras.Sequential,
+    "call",
+    "a_mask_reaches_a_layer_in_a_model",
+)
+def forgetful_model(right):
+    def call(self, inputs, training=None, mask=None):
+        for layer in self.layers:
+            inputs = tf.identity(layer(inputs, **({"mask": mask} if mask is not None else {})))
+            mask = None
+        return inputs
+
+    return call
+
+
+@planted(
+    "a Sequential model forgets the mask that it is given",
+    tf.keras.Sequential,
+    "call",
+    "a_mask_given_to_a_model_reaches_its_first_layer",
+)
+def model_without_its_mask(right):
+    def call(self, inputs, training=None, mask=None):
+        return right(self, inputs, training=training)
+
+    return call
+
+
+@planted(
     "in a graph, Bidirectional adds where it should average",
     Bidirectional,
     "call",
