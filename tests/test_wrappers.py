@@ -169,18 +169,18 @@ def for_sequence(batch=None, **options):
     return of_integers(3, 2, batch, **{"activation": "linear", "return_sequences": True, **options})
 
 
-@pytest.mark.parametrize("sequences", FLAG)
+@pytest.mark.parametrize(("sequences", "traced"), [(False, False), (True, False), (True, True)])
 @pytest.mark.parametrize("mode", MERGES)
 @documented(
     "Bidirectional",
     "merge_mode: Mode by which outputs of the forward and backward RNNs will be combined.",
     needs=BOTH,
 )
-def test_gradients_flow_through_both_directions(mode, sequences):
+def test_gradients_flow_through_both_directions(mode, sequences, traced):
     with the_layer():
         made = for_sequence(return_sequences=sequences)
         both = both_ways(made, mode)
-        got = gradients_through(both, [both], SEQUENCE)
+        got = gradients_through(tf.function(both) if traced else both, [both], SEQUENCE)
         expected = gradients_through(*both_by_hand(made, mode), SEQUENCE)
     assert_same_parts(got, expected)
 
@@ -202,16 +202,18 @@ def test_each_of_the_stacked_cells_drops_in_training_and_only_then(dropping):
         raise Mismatch(f"cell {dropping} drops nothing in training, or gives {trained.shape}")
 
 
+@pytest.mark.parametrize("traced", FLAG)
 @documented(
     "RNN",
     "In the case that `cell` is a list of RNN cell instances, the cells will be stacked on top of "
     "each other in the RNN",
     needs={"cell", "return_sequences"},
 )
-def test_gradients_flow_through_stacked_cells():
+def test_gradients_flow_through_stacked_cells(traced):
     with the_layer():
         rnn = two_cells(for_sequence())
-        got = gradients_through(lambda x: rnn(x)[0], [rnn], SEQUENCE)
+        call = tf.function(rnn) if traced else rnn
+        got = gradients_through(lambda x: call(x)[0], [rnn], SEQUENCE)
         expected = gradients_through(*stacked_by_hand(for_sequence()), SEQUENCE)
     assert_same_parts(got, expected)
 
