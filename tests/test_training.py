@@ -85,6 +85,7 @@ def follows(way, make_trainer, optimizer="sgd", more=None, sizes=(), **options):
     return assert_follows(way, make_trainer, BATCHES, made, loss, *sizes, **options)
 
 
+WAYS = ("tape", "fit")
 TAPE = "Computes the gradient using operations recorded in context of this tape."
 FIT = "fit: Trains the model for a fixed number of epochs"
 ON_BATCH = (
@@ -121,6 +122,7 @@ def test_clipped_gradients_are_those_of_the_formulas(clip):
     follows("tape", trainer(clip=by_reference), more=more)
 
 
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("penalty", PENALTIES)
 @documented(
     "L1L2",
@@ -128,9 +130,9 @@ def test_clipped_gradients_are_those_of_the_formulas(clip):
     "regularization penalty is computed as `loss = l2 * reduce_sum(square(x))`",
     needs={"kernel_regularizer", "recurrent_regularizer", "bias_regularizer"},
 )
-def test_regularizers_add_their_penalty_to_the_loss_and_to_the_gradient(penalty):
+def test_regularizers_add_their_penalty_to_the_loss_and_to_the_gradient(penalty, way):
     penalties, more = PENALTIES[penalty]
-    follows("tape", trainer(penalties=penalties), **more)
+    follows(way, trainer(penalties=penalties), **more)
 
 
 CONSTRAINTS = {
@@ -156,6 +158,7 @@ CONSTRAINTS = {
 }
 
 
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("constraints", CONSTRAINTS)
 @documented(
     "Constraint",
@@ -163,19 +166,20 @@ CONSTRAINTS = {
     "normalized or clipped).",
     needs={"kernel_constraint", "recurrent_constraint"},
 )
-def test_constraints_hold_after_each_step(constraints):
+def test_constraints_hold_after_each_step(constraints, way):
     of_kernel, kernel_constraint, of_recurrent, recurrent_constraint = CONSTRAINTS[constraints]
     follows(
-        "tape",
+        way,
         trainer(constraints={"kernel": of_kernel, "recurrent_kernel": of_recurrent}),
         kernel_constraint=kernel_constraint,
         recurrent_constraint=recurrent_constraint,
     )
 
 
+@pytest.mark.parametrize("way", WAYS)
 @documented("GradientTape.gradient", TAPE, needs={"stateful"})
-def test_a_stateful_layer_is_trained_from_the_state_of_the_batch_before():
-    follows("tape", trainer(stateful=True), sizes=(BATCH, TIME), stateful=True)
+def test_a_stateful_layer_is_trained_from_the_state_of_the_batch_before(way):
+    follows(way, trainer(stateful=True), sizes=(BATCH, TIME), stateful=True)
 
 
 @documented("GradientTape.gradient", TAPE, needs={"dropout", "recurrent_dropout"})
@@ -183,12 +187,13 @@ def test_dropout_trains_as_the_formulas_do_with_the_masks_that_it_drew():
     follows("tape", trainer("adam"), "adam", dropout=0.25, recurrent_dropout=0.5)
 
 
+@pytest.mark.parametrize("way", WAYS)
 @documented(
     "Layer",
     "trainable: Boolean, whether the layer's variables should be trainable.",
     needs={"trainable"},
 )
-def test_frozen_weights_stay_as_they_were():
+def test_frozen_weights_stay_as_they_were(way):
     frozen = frozenset({"kernel", "recurrent_kernel", "bias"})
-    got = follows("tape", trainer(frozen=frozen), trainable=False)
+    got = follows(way, trainer(frozen=frozen), trainable=False)
     assert all(np.array_equal(got.weights[name], weights()[name]) for name in frozen)

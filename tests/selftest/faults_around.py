@@ -309,6 +309,19 @@ def keeps_the_mask(right):
 
 
 @planted(
+    "Bidirectional that returns states keeps the mask to itself",
+    Bidirectional,
+    "compute_mask",
+    "bidirectional_hands_the_mask_on",
+)
+def keeps_the_mask_with_states(right):
+    def compute_mask(self, *args, **more):
+        return None if self.return_state else right(self, *args, **more)
+
+    return compute_mask
+
+
+@planted(
     "the outputs of Bidirectional are said to be as wide as those of one direction",
     Bidirectional,
     "compute_output_shape",

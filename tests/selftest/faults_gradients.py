@@ -286,3 +286,14 @@ class UnrolledWithoutInputs(SimpleRNN):
         if self.unroll and not tf.executing_eagerly():
             sequences = tf.stop_gradient(sequences)
         return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
+
+
+@fault(
+    "in a graph, a regularizer of the recurrent kernel is forgotten",
+    "regularizers_add_their_penalty_to_the_loss_and_to_the_gradient",
+)
+class UnregularizedInAGraph(SimpleRNN):
+    def call(self, sequences, initial_state=None, mask=None, training=None):
+        if not tf.executing_eagerly():
+            self.cell.recurrent_kernel.regularizer = None
+        return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
