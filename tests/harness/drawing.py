@@ -293,13 +293,13 @@ def corners(integers: bool) -> dict[str, Case]:
     dense = integers_up_to(2, dense=True)
     if integers:
         return {
-            "right only up to 128 units": _corner(dense, units=130, activation=CLIP),
+            "right only up to 256 units": _corner(dense, units=260, activation=CLIP),
             "right only up to 32 steps": _corner(dense, time=40, batch=1, activation=CLIP),
             "right only up to 256 rows": _corner(
                 dense, batch=260, activation="relu", use_bias=False
             ),
             "right for one step": _corner(dense, time=1, batch=1, activation="relu"),
-            "right only up to 128 features": _corner(dense, features=130, activation=CLIP),
+            "right only up to 256 features": _corner(dense, features=260, activation=CLIP),
             "a row without an unmasked step": _corner(dense, mask="all", activation=CLIP),
             "no state before the first unmasked step": _corner(
                 dense, mask="leading", activation=CLIP, go_backwards=True, time=6
@@ -319,7 +319,7 @@ def corners(integers: bool) -> dict[str, Case]:
             recurrent_kernel=-small.kernel,
             dtype="float64",
         ),
-        "right only up to 128 units": _corner(unit, units=130, features=130),
+        "right only up to 256 units": _corner(unit, units=260, features=260),
         "right only in float32": _corner(
             unit, dtype="float64", batch=17, time=2, features=130, units=130
         ),

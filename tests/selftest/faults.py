@@ -791,6 +791,13 @@ class UpTo256Rows(WrongResult):
         return outputs * right[:, None, None], state
 
 
+@fault("right only up to 256 units", "integers_give_the_recurrence_exactly")
+class UpTo256Units(WrongResult):
+    def bend_result(self, outputs, state, inputs, mask):
+        right = tf.cast(tf.range(self.units) < 256, outputs.dtype)
+        return outputs * right, state
+
+
 @fault("outputs near zero are zero", "each_step_is_within_rounding_of_the_recurrence")
 class NearZeroIsZero(Wrong):
     def bend_cell(self, right, inputs, states):
