@@ -9,7 +9,7 @@ from tests.harness.cases import replace
 from tests.harness.compare import assert_exact, assert_same, assert_steps
 from tests.harness.drawing import EXACT, MEETING
 from tests.harness.layer import CLIP
-from tests.harness.paths import EAGER, EVERY, OF_KERAS_2, UNKNOWN, UNROLL, UNROLL_FUNCTION, XLA
+from tests.harness.paths import EAGER, EVERY, OF_ONE_KERAS, UNKNOWN, UNROLL, UNROLL_FUNCTION, XLA
 from tests.harness.properties import promise
 
 RECURRENT = "Fully-connected RNN where the output is to be fed back as the new input."
@@ -21,7 +21,7 @@ UNROLL_300 = dataclasses.replace(UNROLL, choices={"time": (300,)}, share=0.4)
     RECURRENT,
     choices=EXACT,
     integers=True,
-    on=(*EVERY, UNROLL_FUNCTION, *OF_KERAS_2),
+    on=(*EVERY, UNROLL_FUNCTION, *OF_ONE_KERAS),
     thorough=True,
 )
 def test_integers_give_the_recurrence_exactly(case, path):

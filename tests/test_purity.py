@@ -18,10 +18,15 @@ from tests.harness.releases import tf
 ON = (EAGER, UNROLL, UNKNOWN)
 
 
+TRAINING = (
+    "training: Python boolean indicating whether the layer should behave in training mode or in "
+    "inference mode. ... This is only relevant if `dropout` or `recurrent_dropout` is used."
+)
+
+
 @promise(
     "SimpleRNN",
-    "training: Python boolean indicating whether the layer should behave in training mode or in "
-    "inference mode. ... This is only relevant if `dropout` or `recurrent_dropout` is used.",
+    TRAINING,
     choices=EXACT,
     integers=True,
     on=ON,
@@ -42,6 +47,17 @@ def test_the_same_call_twice_gives_the_same_and_changes_no_variable(case, path):
     outputs, state = path.results(case, made)
     assert_same("outputs", outputs, first.outputs)
     assert_same("state", state, first.state)
+    for old, new in zip(before, made.variables, strict=True):
+        assert_same("variable", np.asarray(new), old)
+
+
+@pytest.mark.parametrize("path", [EAGER, UNROLL, UNKNOWN], ids=str)
+@documented("SimpleRNN", TRAINING, needs={"dropout", "recurrent_dropout", "training"})
+def test_inference_changes_no_variable_where_training_drops(path):
+    made = path.new(4, 2, dropout=0.5, recurrent_dropout=0.5)
+    before = [np.asarray(v) for v in made.variables]
+    with the_layer():
+        path.call(made)(tf.ones((2, 3, 2)), training=False)
     for old, new in zip(before, made.variables, strict=True):
         assert_same("variable", np.asarray(new), old)
 

@@ -140,3 +140,19 @@ def test_a_reset_forgets_even_what_is_no_number():
         set_state(made, np.full((2, 4), np.nan))
         reset_state(made)
     assert_same("state", np.asarray(made.states[0]), np.zeros((2, 4)))
+
+
+@documented(
+    "Layer.stateless_call",
+    "Call the layer without any side effects. ... Returns: A tuple. By default, returns `(outputs, "
+    "non_trainable_variables)`. ... These are all elements of state of the layer.",
+    needs={"stateful", "stateless_call"},
+)
+def test_a_stateless_call_gives_the_state_that_a_call_would_leave():
+    made = of_integers(4, 2, batch=2, stateful=True, activation=CLIP)
+    with the_layer():
+        given = made.trainable_variables, made.non_trainable_variables
+        outputs, after = made.stateless_call(*([v.value for v in part] for part in given), X[:2])
+    assert_same("state of the layer", np.asarray(made.states[0]), np.zeros((2, 4)))
+    if not any(np.array_equal(value, outputs) for value in after):
+        raise Mismatch("the new state is not among the variables that are given back")

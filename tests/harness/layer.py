@@ -107,10 +107,10 @@ class LayerUnderTest:
         parameters = inspect.signature(self._example.call).parameters
         anything = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
         arguments = {name for name in CALL_ARGUMENTS if anything or name in parameters}
-        cell = {"cell"} if hasattr(self._example, "cell") else set()
+        has = {name for name in ("cell", "stateless_call") if hasattr(self._example, name)}
         lite = {"tf.lite"} if hasattr(tf, "lite") and hasattr(tf.lite, "Interpreter") else set()
         ordered = {"arguments by position"} if self.make is tf.keras.layers.SimpleRNN else set()
-        return frozenset(options | arguments | cell | lite | ordered | self._dtypes(options))
+        return frozenset(options | arguments | has | lite | ordered | self._dtypes(options))
 
     def _dtypes(self, options: set[str]) -> set[str]:
         """Those that it can be built in. An initializer of its own may have no bfloat16, as

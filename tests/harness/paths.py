@@ -202,6 +202,16 @@ def cell_loop(made):
     return call
 
 
+def stateless(made):
+    """The call as a function of the variables. The layer's own weights are zeros meanwhile."""
+    given = [
+        [tf.identity(variable.value) for variable in variables]
+        for variables in (made.trainable_variables, made.non_trainable_variables)
+    ]
+    made.set_weights([0 * weight for weight in made.get_weights()])
+    return lambda x, **more: made.stateless_call(*given, x, **more)[0]
+
+
 def time_major(made):
     """Inputs, mask and outputs of shape (time, batch, ...), turned on the way in and out."""
 
@@ -250,7 +260,8 @@ TIME_MAJOR = Path(
     options=(("time_major", True),),
     needs=frozenset({"time_major"}),
 )
-OF_KERAS_2 = (TIME_MAJOR,) if KERAS_2 else ()
-"""The paths that Keras 3 has no longer."""
+STATELESS = Path("stateless", stateless, "stateless(layer)(x, **more)", share=0.5)
+OF_ONE_KERAS = (TIME_MAJOR,) if KERAS_2 else (STATELESS,)
+"""The paths that Keras 3 has no longer, or Keras 2 had not yet."""
 BITWISE = (EAGER, UNROLL, CELL)
 """The paths whose results are bit for bit those of the eager path."""

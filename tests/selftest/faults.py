@@ -825,3 +825,12 @@ class FirstMaskOfAGraph(SimpleRNN):
             tf.compat.v1.add_to_collection(self.name, mask)
             mask = tf.compat.v1.get_collection(self.name)[0]
         return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
+
+
+@fault(
+    "a stateless call takes the weights of the layer and not those it is given",
+    "integers_give_the_recurrence_exactly",
+)
+class StatelessWithItsOwnWeights(SimpleRNN):
+    def stateless_call(self, trainable_variables, non_trainable_variables, *args, **more):
+        return self(*args, **more), non_trainable_variables
