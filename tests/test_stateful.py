@@ -32,6 +32,18 @@ def test_a_stateful_layer_goes_on_from_its_last_state(path, dtype):
     run_state_machine_as_test(machine(path, dtype), settings=few)
 
 
+@pytest.mark.parametrize("path", [EAGER, UNROLL], ids=str)
+@documented(
+    "RNN",
+    "The cell might choose to create a tensor full of zeros, or other values based on the cell's "
+    "implementation.",
+    needs=NEEDS,
+)
+def test_a_new_stateful_layer_has_a_state_of_zeros(path):
+    made = path.new(4, 2, batch=3, stateful=True)
+    assert_same("state", np.asarray(made.states[0]), np.zeros((3, 4)))
+
+
 @pytest.mark.parametrize("path", [EAGER, UNROLL, UNKNOWN, XLA], ids=str)
 @pytest.mark.parametrize("rows", [1, 2, 5])
 @documented(

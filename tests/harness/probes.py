@@ -154,13 +154,9 @@ TOGETHER = [
 
 
 def with_other_options(path: Path) -> Iterator[tuple[str, Masks]]:
-    """What calls in training keep while other options of the layer meet, with the names of these.
-
-    On paths that trace with an unknown batch no layer is stateful.
-    """
+    """What calls in training keep while other options of the layer meet, with the names of these."""
     for names in [*TOGETHER, ("dtype",)]:
-        any_batch = path.traced and not path.fixed_shape
-        if layer.under_test().lacks(names) or (any_batch and "stateful" in names):
+        if layer.under_test().lacks(names):
             continue
         options = {k: v for name in names for k, v in OTHERS[name].items()}
         given = arguments()

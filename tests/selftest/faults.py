@@ -834,3 +834,14 @@ class FirstMaskOfAGraph(SimpleRNN):
 class StatelessWithItsOwnWeights(SimpleRNN):
     def stateless_call(self, trainable_variables, non_trainable_variables, *args, **more):
         return self(*args, **more), non_trainable_variables
+
+
+@fault(
+    "unrolled, a new stateful layer has a state of ones",
+    "a_new_stateful_layer_has_a_state_of_zeros",
+)
+class NewStateOfOnes(SimpleRNN):
+    def build(self, *shapes):
+        super().build(*shapes)
+        if self.unroll and self.stateful:
+            self.states[0].assign(tf.ones_like(self.states[0]))
