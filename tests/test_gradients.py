@@ -24,7 +24,7 @@ from tests.harness.gradients import (
 )
 from tests.harness.paths import CELL, EAGER, FUNCTION, UNKNOWN, UNROLL, UNROLL_FUNCTION, XLA
 from tests.harness.properties import promise
-from tests.harness.releases import documented_activations
+from tests.harness.releases import documented_activations, reset_state
 from tests.harness.upstream import MASKING
 
 ON = (EAGER, UNKNOWN, XLA, UNROLL, CELL)
@@ -186,6 +186,25 @@ def test_nan_in_a_masked_step_reaches_no_gradient(case, path):
 def test_no_gradient_flows_from_an_earlier_call_of_a_stateful_layer(case, path):
     second, gradients = of_second_call(case)
     assert_exact_gradients(gradients, second)
+
+
+@promise(
+    "RNN",
+    "You can specify the initial state of RNN layers symbolically by calling them with the keyword "
+    "argument `initial_state`.",
+    choices={**EXACT, "initial_state": (True,), "dtype": ("float32",)},
+    integers=True,
+    on=(EAGER, FUNCTION),
+    needs={"stateful", "initial_state"},
+    prepare=kept_exact,
+    script=lambda path, case: script(path.with_options(stateful=True), case),
+    trace_cost=3,
+    case_cost=2,
+)
+def test_a_stateful_layer_that_is_given_a_state_has_a_gradient_to_it(case, path):
+    stateful = path.with_options(stateful=True)
+    reset_state(stateful.built(case))
+    assert_exact_gradients(run(stateful, case)[1], case)
 
 
 @promise(

@@ -212,6 +212,7 @@ class Case:
         options = {**self.options, **extra, "return_sequences": True, "return_state": True}
         if self.dtype == "bfloat16":  # the default initializer knows no bfloat16
             options["recurrent_initializer"] = "zeros"
+        batch = self.batch if options.get("stateful") else None
         words = [f"{name}={_option(value)}" for name, value in options.items()]
         weights = [f"    np.array({_literal(w)}),\n" for w in self._printed_weights()]
         more = []
@@ -229,7 +230,7 @@ class Case:
             f"\n{helper}\n" if helper else "",
             f"x = {tensor(self.inputs, self.dtype)}\n",
             f"layer = {module}.{attribute}({self.units}, {', '.join(words)})\n",
-            f"layer.build((None, None, {self.features}))\n",
+            f"layer.build(({batch}, None, {self.features}))\n",
             f"layer.set_weights([\n{''.join(weights)}])\n",
             f"more = dict({', '.join(more)})\n",
             ending.replace("{call}", call),

@@ -106,7 +106,7 @@ class Path:
     def script(self, case: Case, ending: str = "") -> str:
         """A program that runs this case on this path with TensorFlow and NumPy alone, and ends as
         in `Case.script`."""
-        own = (self.call,) if self.call.__name__ in self.expression else ()
+        own = (self.call,) if self.expression.startswith(self.call.__name__) else ()
         helpers = "\n\n".join(inspect.getsource(part) for part in (*self.parts, *own))
         return case.script(self.expression, dict(self.options), helpers, ending)
 

@@ -154,7 +154,7 @@ TOGETHER = [
 
 
 def with_other_options(path: Path) -> Iterator[tuple[str, Masks]]:
-    """What calls in training keep while other options of the layer meet, with the names of these."""
+    """What calls in training keep while other options of the layer meet, with their names."""
     for names in [*TOGETHER, ("dtype",)]:
         if layer.under_test().lacks(names):
             continue

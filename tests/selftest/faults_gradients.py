@@ -297,3 +297,14 @@ class UnregularizedInAGraph(SimpleRNN):
         if not tf.executing_eagerly():
             self.cell.recurrent_kernel.regularizer = None
         return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
+
+
+@fault(
+    "no gradient reaches the state that a stateful layer is given in a graph",
+    "a_stateful_layer_that_is_given_a_state_has_a_gradient_to_it",
+)
+class NoGradientToAGivenState(SimpleRNN):
+    def call(self, sequences, initial_state=None, mask=None, training=None):
+        if self.stateful and initial_state is not None and not tf.executing_eagerly():
+            initial_state = tf.nest.map_structure(tf.stop_gradient, initial_state)
+        return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
