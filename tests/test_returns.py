@@ -1,11 +1,21 @@
 """`return_sequences` and `return_state` in all combinations: what comes, of what shape and type."""
 
+import pytest
 from hypothesis import strategies as st
 
 from tests.harness.compare import Mismatch, assert_same
 from tests.harness.drawing import EXACT
-from tests.harness.paths import EAGER, FUNCTION, UNKNOWN, UNROLL, XLA, the_layer
-from tests.harness.properties import promise
+from tests.harness.paths import (
+    EAGER,
+    FUNCTION,
+    UNKNOWN,
+    UNROLL,
+    UNROLL_FUNCTION,
+    WHOLE,
+    XLA,
+    the_layer,
+)
+from tests.harness.properties import documented, promise
 from tests.harness.releases import tf
 
 FLAGS = st.booleans()
@@ -55,3 +65,20 @@ def test_symbolic_shapes_are_those_of_the_results(case, path, sequences, state, 
     got = [(tuple(part.shape), tf.as_dtype(part.dtype).name) for part in parts]
     if got != expected:
         raise Mismatch(f"symbolic shapes and dtypes: expected {expected}, got {got}")
+
+
+@pytest.mark.parametrize(
+    ("path", "time"), [(FUNCTION, 3), (FUNCTION, None), (UNROLL_FUNCTION, 3)], ids=str
+)
+@pytest.mark.parametrize("batch", [2, None])
+@documented(
+    "RNN",
+    "If `return_sequences`: 3D tensor with shape `(batch_size, timesteps, output_size)`.",
+    needs=WHOLE,
+)
+def test_a_trace_knows_the_shapes_of_the_results(path, time, batch):
+    with the_layer():
+        traced = path.call(path.new(4, 2)).get_concrete_function(tf.TensorSpec((batch, time, 2)))
+    got = [tuple(part.shape) for part in tf.nest.flatten(traced.structured_outputs)]
+    if got != (expected := [(batch, time, 4), (batch, 4)]):
+        raise Mismatch(f"shapes in a trace: expected {expected}, got {got}")

@@ -845,3 +845,13 @@ class NewStateOfOnes(SimpleRNN):
         super().build(*shapes)
         if self.unroll and self.stateful:
             self.states[0].assign(tf.ones_like(self.states[0]))
+
+
+@fault("a trace forgets how many units come", "a_trace_knows_the_shapes_of_the_results")
+class ForgetsShapes(SimpleRNN):
+    def call(self, sequences, initial_state=None, mask=None, training=None):
+        results = super().call(sequences, initial_state=initial_state, mask=mask, training=training)
+        if tf.executing_eagerly():
+            return results
+        forget = tf.compat.v1.placeholder_with_default
+        return tf.nest.map_structure(lambda part: forget(part, [None] * len(part.shape)), results)
