@@ -1,6 +1,7 @@
 """Some steps of training: the weights and losses of a NumPy trainer, to the last roundings."""
 
-from functools import partial
+import operator
+from functools import partial, reduce
 
 import numpy as np
 import pytest
@@ -51,6 +52,9 @@ PENALTIES = {
     "L2": ({"kernel": (0.0, 0.25)}, {"kernel_regularizer": L2(0.25)}),
     "L1L2": ({"bias": (0.0625, 0.25)}, {"bias_regularizer": L1L2(0.0625, 0.25)}),
 }
+PENALTIES["all of them"] = tuple(
+    reduce(operator.or_, parts) for parts in zip(*PENALTIES.values(), strict=True)
+)
 
 
 def uniform(seed, *shape):
@@ -164,15 +168,22 @@ CONSTRAINTS = {
     "Constraint",
     "takes a single weight parameter and return a projected version of that parameter (e.g. "
     "normalized or clipped).",
-    needs={"kernel_constraint", "recurrent_constraint"},
+    needs={"kernel_constraint", "recurrent_constraint", "bias_constraint"},
 )
 def test_constraints_hold_after_each_step(constraints, way):
     of_kernel, kernel_constraint, of_recurrent, recurrent_constraint = CONSTRAINTS[constraints]
     follows(
         way,
-        trainer(constraints={"kernel": of_kernel, "recurrent_kernel": of_recurrent}),
+        trainer(
+            constraints={
+                "kernel": of_kernel,
+                "recurrent_kernel": of_recurrent,
+                "bias": non_negative,
+            }
+        ),
         kernel_constraint=kernel_constraint,
         recurrent_constraint=recurrent_constraint,
+        bias_constraint=NonNeg(),
     )
 
 

@@ -308,3 +308,14 @@ class NoGradientToAGivenState(SimpleRNN):
         if self.stateful and initial_state is not None and not tf.executing_eagerly():
             initial_state = tf.nest.map_structure(tf.stop_gradient, initial_state)
         return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
+
+
+@fault(
+    "beside a regularizer of the kernel, the one of the bias is forgotten",
+    "regularizers_add_their_penalty_to_the_loss_and_to_the_gradient",
+)
+class OneRegularizer(SimpleRNN):
+    def __init__(self, units, kernel_regularizer=None, bias_regularizer=None, **options):
+        bias_regularizer = None if kernel_regularizer else bias_regularizer
+        given = {"kernel_regularizer": kernel_regularizer, "bias_regularizer": bias_regularizer}
+        super().__init__(units, **given, **options)
