@@ -17,6 +17,7 @@ from tests.harness.arguments import (
     described,
 )
 from tests.harness.compare import Mismatch, assert_same
+from tests.harness.documentation import call_arguments
 from tests.harness.paths import the_layer
 from tests.harness.properties import documented
 from tests.harness.releases import tf, train_once
@@ -86,7 +87,7 @@ IN_ORDER = (
     "SimpleRNN",
     "units: Positive integer, dimensionality of the output space. activation: Activation function "
     "to use. ... (in this order)",
-    needs={"arguments by position"},
+    needs={"documented signature"},
 )
 def test_arguments_may_be_given_by_position():
     values = [UNUSUAL[argument][0] for argument in IN_ORDER]
@@ -94,6 +95,24 @@ def test_arguments_may_be_given_by_position():
         made = layer.under_test().make(4, *values)
     for argument, value in zip(IN_ORDER, values, strict=True):
         assert_kept(made, argument, value, "a layer that is given it by its position")
+
+
+NAMED = [
+    (kind, name) for kind in ("SimpleRNN", "SimpleRNNCell", "RNN") for name in call_arguments(kind)
+]
+
+
+@pytest.mark.parametrize(("kind", "name"), NAMED)
+@documented(
+    "SimpleRNN",
+    "Call arguments: ... (each by its name)",
+    needs={"documented signature"},
+)
+def test_call_arguments_have_the_names_of_the_documentation(kind, name):
+    parameters = inspect.signature(getattr(tf.keras.layers, kind).call).parameters
+    if name not in parameters:
+        known = ", ".join(list(parameters)[1:])
+        raise Mismatch(f"{kind} is not called with {name}, but with {known}")
 
 
 @pytest.mark.parametrize("given", REGULARIZERS)

@@ -71,6 +71,12 @@ def sentences(doc: str) -> Iterator[str]:
             yield from (f"{argument}: {sentence}" for sentence in _sentences(text))
 
 
+def call_arguments(name: str) -> list[str]:
+    """The names that the installed documentation of a layer gives to what it is called with."""
+    _, _, behind = (docstring(name) or "").partition("Call arguments:\n")
+    return _ARGUMENT.findall(_HEADING.split(behind)[0])
+
+
 def _sentences(text: str) -> Iterator[str]:
     for item in _ITEM.split(text):
         yield from filter(None, (" ".join(part.split()) for part in _END.split(item)))

@@ -102,14 +102,15 @@ class LayerUnderTest:
     @functools.cached_property
     def features(self) -> frozenset[str]:
         """The options, call arguments, attributes and dtypes that this layer has, "tf.lite", and
-        "arguments by position": of a layer of one's own no more than units is asked for first."""
+        "documented signature": a layer of one's own is asked for units first, and has names of its
+        own for what it is called with."""
         options = {name for name, value in OPTIONS.items() if self.accepts(name, value)}
         parameters = inspect.signature(self._example.call).parameters
         anything = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
         arguments = {name for name in CALL_ARGUMENTS if anything or name in parameters}
         has = {name for name in ("cell", "stateless_call") if hasattr(self._example, name)}
         lite = {"tf.lite"} if hasattr(tf, "lite") and hasattr(tf.lite, "Interpreter") else set()
-        ordered = {"arguments by position"} if self.make is tf.keras.layers.SimpleRNN else set()
+        ordered = {"documented signature"} if self.make is tf.keras.layers.SimpleRNN else set()
         return frozenset(options | arguments | has | lite | ordered | self._dtypes(options))
 
     def _dtypes(self, options: set[str]) -> set[str]:

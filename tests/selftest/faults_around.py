@@ -98,6 +98,19 @@ def config_without_unroll(right):
 
 
 @planted(
+    "the cell calls its states by another name",
+    SimpleRNNCell,
+    "call",
+    "call_arguments_have_the_names_of_the_documentation",
+)
+def states_by_another_name(right):
+    def call(self, sequence, previous, training=False):
+        return right(self, sequence, previous, training=training)
+
+    return call
+
+
+@planted(
     "a Sequential model forgets the masks of its layers",
     tf.keras.Sequential,
     "call",

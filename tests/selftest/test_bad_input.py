@@ -236,7 +236,7 @@ class OrthogonalByItself(tf.keras.layers.SimpleRNN):
 
 def features(name: str) -> frozenset[str]:
     """But for the order of arguments, which no layer of one's own is asked to follow."""
-    return LayerUnderTest(name).features - {"arguments by position"}
+    return LayerUnderTest(name).features - {"documented signature"}
 
 
 def test_a_layer_that_lacks_an_option_or_an_argument_has_no_such_feature():
