@@ -148,6 +148,13 @@ def test_training_drops_whatever_the_other_options_are(evidence, path):
         evidence.happens(f"states dropped {other}", ~kept.recurrent, P)
 
 
+@law("DropoutRNNCell", ONE_BATCH, on=(EAGER, UNROLL), needs=BOTH)
+def test_each_call_draws_new_masks_whatever_the_other_options_are(evidence, path):
+    for other, first, second in probes.with_other_options(path, calls=2):
+        evidence.independent(f"inputs kept {other}", first.input, second.input, P)
+        evidence.independent(f"states kept {other}", first.recurrent, second.recurrent, P)
+
+
 @law("SimpleRNN", TRAINING, on=(EAGER, UNKNOWN, UNROLL), needs=BOTH)
 def test_nothing_is_dropped_in_inference(evidence, path):
     for training, rates in itertools.product((False, None), (RATES, MOST)):

@@ -153,8 +153,9 @@ TOGETHER = [
 ]
 
 
-def with_other_options(path: Path) -> Iterator[tuple[str, Masks]]:
-    """What calls in training keep while other options of the layer meet, with their names."""
+def with_other_options(path: Path, calls: int = 1) -> Iterator[tuple]:
+    """The names of other options of the layer that meet, and what each of the calls in training
+    keeps."""
     for names in [*TOGETHER, ("dtype",)]:
         if layer.under_test().lacks(names):
             continue
@@ -164,8 +165,8 @@ def with_other_options(path: Path) -> Iterator[tuple[str, Masks]]:
             given["mask"] = tf.constant([LIVE] * ROWS)
         if "dtype" in names:  # Keras 2 casts no states
             given = tf.nest.map_structure(lambda value: tf.cast(value, "float16"), given)
-        kept = masks(path, P, P, given=given, **options).kept()
-        yield f"with {' and '.join(names) or 'no other option'}", kept
+        kept = [masks(path, P, P, given=given, **options).kept() for _ in range(calls)]
+        yield f"with {' and '.join(names) or 'no other option'}", *kept
 
 
 def kept_of_equal_sizes() -> tuple[np.ndarray, np.ndarray]:

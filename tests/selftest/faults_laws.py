@@ -466,7 +466,8 @@ class Dropping(SimpleRNN):
         return bool(training)
 
     def bias_of(self, masks):
-        return 0.0 if self.cell.bias is None else tf.convert_to_tensor(self.cell.bias)
+        b = self.cell.bias
+        return 0.0 if b is None else tf.cast(tf.convert_to_tensor(b), "float32")
 
     def returned_state(self, h):
         return h
@@ -474,8 +475,10 @@ class Dropping(SimpleRNN):
     def call(self, sequences, initial_state=None, mask=None, training=None):
         rows = tf.shape(sequences)[0]
         features, steps = sequences.shape[2], sequences.shape[1]
-        W, U = (tf.convert_to_tensor(w) for w in (self.cell.kernel, self.cell.recurrent_kernel))
+        weights = self.cell.kernel, self.cell.recurrent_kernel
+        W, U = (tf.cast(tf.convert_to_tensor(w), "float32") for w in weights)
         h = tf.zeros((rows, self.units)) if initial_state is None else initial_state[0]
+        h = tf.cast(h, "float32")
         ones = tf.ones((rows, features)), tf.ones((rows, self.units))
         masks = self.masks(rows, features) if self.drops(training) else ones
         outputs = []
@@ -684,6 +687,19 @@ class NumbersKept(Dropping):
         if columns not in self.kept_numbers:
             self.kept_numbers[columns] = self.uniform((2048, columns))
         return self.kept_numbers[columns][:rows]
+
+
+@fault(
+    "with a mask the random numbers of the first call are kept",
+    "each_call_draws_new_masks_whatever_the_other_options_are",
+)
+class NumbersKeptWithAMask(NumbersKept):
+    def call(self, sequences, initial_state=None, mask=None, training=None):
+        self.masked = mask is not None
+        return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
+
+    def numbers(self, rows, columns):
+        return super().numbers(rows, columns) if self.masked else self.uniform((rows, columns))
 
 
 @fault("gradients are taken with other masks", GRADIENTS)

@@ -104,6 +104,7 @@ MISSED = {
     "UnitsShare": counted(MASK // 2, SAME, 1),
     "OneSetOfNumbers": counted(MASK, SAME, 1),
     "NumbersKept": counted(MASK, SAME, 1),
+    "NumbersKeptWithAMask": counted(MASK, SAME, 1),
     "DropsInInference": (1 - P) ** MASK,
     "NothingInAGraph": counted(400, P, 0),
     "OtherGradients": SAME**MASK,
