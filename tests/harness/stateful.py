@@ -8,7 +8,7 @@ from tests.harness import drawing, layer
 from tests.harness.cases import Case, noise, replace
 from tests.harness.compare import Mismatch, assert_same
 from tests.harness.layer import CLIP
-from tests.harness.paths import WHOLE, Path, arguments_of, the_layer
+from tests.harness.paths import Path, arguments_of, the_layer
 from tests.harness.releases import reset_state, set_state, starting_state
 
 CHOICES = {
@@ -58,10 +58,14 @@ def machine(path: Path, dtype: str) -> type[RuleBasedStateMachine]:
     wrong = ("another batch",) if path.traced else ("another batch", "other features")
 
     class StatefulLayer(RuleBasedStateMachine):
-        @initialize(case=drawing.cases(choices, path.lacks, integers=True, plans=plans))
-        def build(self, case: Case):
+        @initialize(
+            case=drawing.cases(choices, path.lacks, integers=True, plans=plans),
+            sequences=st.booleans(),
+        )
+        def build(self, case: Case, sequences: bool):
             self.case, self.state = case, np.zeros((case.batch, case.units))
-            self.made = path.layer(case, stateful=True, **dict.fromkeys(WHOLE, True))
+            flags = {"return_sequences": sequences, "return_state": True}
+            self.made, self.sequences = path.layer(case, stateful=True, **flags), sequences
             self.reset()
             self.call(self.after(0, 2))  # so that there is no run without a call, of either kind
             if "initial_state" in layer.under_test().features:
@@ -77,7 +81,7 @@ def machine(path: Path, dtype: str) -> type[RuleBasedStateMachine]:
         def call(self, case: Case, **given):
             outputs, state = path.results(replace(case, initial_state=None), self.made, **given)
             expected, self.state = case.expected()
-            assert_same("outputs", outputs, expected)
+            assert_same("outputs", outputs, expected if self.sequences else expected[:, -1])
             assert_same("state", state, self.state)
 
         @rule(seed=SEEDS, time=st.integers(1, 4))

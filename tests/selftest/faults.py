@@ -855,3 +855,17 @@ class ForgetsShapes(SimpleRNN):
             return results
         forget = tf.compat.v1.placeholder_with_default
         return tf.nest.map_structure(lambda part: forget(part, [None] * len(part.shape)), results)
+
+
+@fault(
+    "without sequences, a stateful layer forgets its state where steps are masked",
+    "a_stateful_layer_goes_on_from_its_last_state",
+)
+class ForgetsItsStateWithAMask(SimpleRNN):
+    def call(self, sequences, initial_state=None, mask=None, training=None):
+        before = [tf.identity(state) for state in self.states or ()]
+        results = super().call(sequences, initial_state=initial_state, mask=mask, training=training)
+        if self.stateful and mask is not None and not self.return_sequences:
+            for state, old in zip(self.states, before, strict=True):
+                state.assign(old)
+        return results
