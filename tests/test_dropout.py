@@ -29,6 +29,10 @@ TRAINING = (
     "training: Python boolean indicating whether the layer should behave in training mode or in "
     "inference mode. ... This is only relevant if `dropout` or `recurrent_dropout` is used."
 )
+BACKWARD = (
+    "backward_layer: If `backward_layer` is not provided, the layer instance passed as the `layer` "
+    "argument will be used to generate the backward layer automatically."
+)
 ONE_BATCH = (
     "The mask should be cached across all timestep within the same batch, but shouldn't be cached "
     "between batches."
@@ -161,6 +165,17 @@ def test_nothing_is_dropped_in_inference(evidence, path):
         masks = Masks.of(probes.outputs(path, training=training, **rates))
         for what, mask in masks.named():
             evidence.same(what, mask, probes.ones())
+
+
+@law("SimpleRNN", TRAINING, needs=BOTH)
+def test_a_call_in_training_leaves_the_next_one_in_inference(evidence, path):
+    for what, mask in probes.after_training(**RATES).named():
+        evidence.same(what, mask, probes.ones())
+
+
+@law("Bidirectional", BACKWARD, needs=BOTH | {"go_backwards"})
+def test_both_directions_drop_independently(evidence, path):
+    evidence.independent("inputs kept", *probes.kept_in_both_directions(P), P)
 
 
 @law("SimpleRNNCell", TRAINING, needs=BOTH | {"cell"})

@@ -72,6 +72,12 @@ def test_the_recurrent_kernel_is_uniform_on_the_orthogonal_matrices(evidence, pa
     evidence.happens("U of one unit is 1 and not -1", ones, 0.5)
 
 
+@law("Orthogonal", ORTHOGONAL, needs={"kernel_initializer", "bias_initializer", "dtype"})
+def test_the_recurrent_kernel_is_orthogonal_in_float64_too(evidence, path):
+    kernel = slots.recurrent_kernel(100, dtype="float64")
+    evidence.promised("kernel", kernel, INITIALIZERS["orthogonal"](kernel.shape), "float64")
+
+
 @law("Orthogonal", ORTHOGONAL, needs={"kernel_initializer", "bias_initializer"})
 def test_a_fixed_rotation_changes_nothing_about_the_recurrent_kernel(evidence, path):
     rotation = np.linalg.qr(np.random.RandomState(0).normal(size=(128, 128)))[0]

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import strategies as st
 
 from tests.harness import layer
+from tests.harness.cases import replace
 from tests.harness.compare import Mismatch, Run, assert_exact, assert_same
 from tests.harness.copies import PREDICT_ON_BATCH
-from tests.harness.drawing import EXACT
+from tests.harness.drawing import ALWAYS_MASKED, EXACT
 from tests.harness.paths import EAGER, SHARED, UNKNOWN, UNROLL, WHOLE, the_layer
 from tests.harness.properties import documented, promise
 from tests.harness.releases import tf
@@ -49,6 +50,22 @@ def test_the_same_call_twice_gives_the_same_and_changes_no_variable(case, path):
     assert_same("state", state, first.state)
     for old, new in zip(before, made.variables, strict=True):
         assert_same("variable", np.asarray(new), old)
+
+
+@promise(
+    "SimpleRNN",
+    "mask: Binary tensor of shape `[batch, timesteps]` indicating whether a given timestep should "
+    "be masked.",
+    choices={**ALWAYS_MASKED, **EXACT, "initial_state": (True,)},
+    integers=True,
+    on=ON,
+    needs={"mask", "initial_state"},
+    case_cost=2,
+)
+def test_a_call_leaves_no_mask_and_no_state_to_the_next(case, path):
+    made, without = path.built(case), replace(case, mask=None, initial_state=None)
+    path.run(case, made)
+    assert_exact(path.run(without, made), without)
 
 
 @pytest.mark.parametrize("path", [EAGER, UNROLL, UNKNOWN], ids=str)

@@ -531,18 +531,21 @@ def test_a_cell_takes_one_step(case, path, bare):
     assert_same("state", tf.nest.flatten(after)[0], whole.state)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
 @pytest.mark.parametrize("given", INITIAL_STATES)
 @documented(
     "RNN",
     "`get_initial_state(batch_size=None)`: ... The returned initial state should have shape "
     "`(batch_size, cell.state_size)`.",
-    needs={"cell"},
+    needs={"cell", "dtype"},
 )
-def test_the_initial_state_of_a_cell_is_zero(given):
+def test_the_initial_state_of_a_cell_is_zero_in_its_dtype(given, dtype):
     with the_layer():
-        cell = layer.under_test().build(4, 2).cell
+        cell = layer.under_test().build(4, 2, dtype=dtype).cell
         state = tf.nest.flatten(INITIAL_STATES[given](cell))[0]
     assert_same("state", state, np.zeros((3, 4)))
+    if tf.as_dtype(state.dtype).name != dtype:
+        raise Mismatch(f"expected a state of {dtype}, got one of {tf.as_dtype(state.dtype).name}")
 
 
 @pytest.mark.parametrize("kind", cells.KINDS)

@@ -145,6 +145,7 @@ OTHERS = {
     "mask": {},
     "zero_output_for_mask": {"zero_output_for_mask": True},
     "dtype": {"dtype": "mixed_float16"},
+    "trainable": {"trainable": False},
 }
 TOGETHER = [
     (*options, *masking)
@@ -156,7 +157,7 @@ TOGETHER = [
 def with_other_options(path: Path, calls: int = 1) -> Iterator[tuple]:
     """The names of other options of the layer that meet, and what each of the calls in training
     keeps."""
-    for names in [*TOGETHER, ("dtype",)]:
+    for names in [*TOGETHER, ("dtype",), ("trainable",)]:
         if layer.under_test().lacks(names):
             continue
         options = {k: v for name in names for k, v in OTHERS[name].items()}
@@ -219,6 +220,24 @@ def masks_of(made) -> Masks:
     """The masks of the next call of this layer in training, eager."""
     with the_layer():
         return Masks.of(EAGER.call(made)(**arguments(), training=True))
+
+
+def after_training(**options) -> Masks:
+    """The masks of a call that is not told whether it trains, after one that was."""
+    made = built(**options)
+    masks_of(made)
+    with the_layer():
+        return Masks.of(EAGER.call(made)(**arguments()))
+
+
+def kept_in_both_directions(rate: float) -> list[np.ndarray]:
+    """Whether each direction of Bidirectional keeps its inputs: (batch, features) each."""
+    options = {"activation": None, "use_bias": False, "dropout": rate}
+    with the_layer():
+        both = tf.keras.layers.Bidirectional(layer.under_test().make(FEATURES, **options), None)
+        both.build((None, None, FEATURES))
+        both.set_weights([np.eye(FEATURES), np.zeros((FEATURES, FEATURES))] * 2)
+        return [np.asarray(y) != 0 for y in both(tf.ones((ROWS, 1, FEATURES)), training=True)]
 
 
 def after_a_failure(**options) -> tuple[Masks, Masks]:

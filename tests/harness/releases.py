@@ -107,12 +107,14 @@ def export(model, folder):
 
 INITIAL_STATES = (
     {
-        "batch_size and dtype": lambda cell: cell.get_initial_state(batch_size=3, dtype="float32"),
-        "inputs": lambda cell: cell.get_initial_state(inputs=tf.zeros((3, 2))),
+        "batch_size and dtype": lambda cell: cell.get_initial_state(
+            batch_size=3, dtype=cell.compute_dtype
+        ),
+        "inputs": lambda cell: cell.get_initial_state(inputs=tf.zeros((3, 2), cell.compute_dtype)),
         "inputs of unknown batch": lambda cell: tf.function(
             lambda x: cell.get_initial_state(inputs=x),
-            input_signature=[tf.TensorSpec([None, 2])],
-        )(tf.zeros((3, 2))),
+            input_signature=[tf.TensorSpec([None, 2], cell.compute_dtype)],
+        )(tf.zeros((3, 2), cell.compute_dtype)),
     }
     if KERAS_2
     else {"batch_size": lambda cell: cell.get_initial_state(batch_size=3)}

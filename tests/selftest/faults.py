@@ -723,7 +723,7 @@ class InitialOnesCell(tf.keras.layers.SimpleRNNCell):
 
 @fault(
     "the cell starts from ones, and adds one to its output if its state is a bare tensor",
-    "the_initial_state_of_a_cell_is_zero",
+    "the_initial_state_of_a_cell_is_zero_in_its_dtype",
     "a_cell_takes_one_step",
 )
 class OfInitialOnes(SimpleRNN):
@@ -869,3 +869,15 @@ class ForgetsItsStateWithAMask(SimpleRNN):
             for state, old in zip(self.states, before, strict=True):
                 state.assign(old)
         return results
+
+
+@fault(
+    "a mask is remembered for the next call of that size",
+    "a_call_leaves_no_mask_and_no_state_to_the_next",
+)
+class RemembersItsMask(SimpleRNN):
+    def call(self, sequences, initial_state=None, mask=None, training=None):
+        if tf.executing_eagerly():
+            self.__dict__.setdefault("masks_of_sizes", {}).setdefault(sequences.shape[:2], mask)
+            mask = self.__dict__["masks_of_sizes"][sequences.shape[:2]] if mask is None else mask
+        return super().call(sequences, initial_state=initial_state, mask=mask, training=training)

@@ -98,6 +98,34 @@ def config_without_unroll(right):
 
 
 @planted(
+    "a cell starts from a state of float32",
+    SimpleRNNCell,
+    "get_initial_state",
+    "the_initial_state_of_a_cell_is_zero_in_its_dtype",
+)
+def starts_in_float32(right):
+    def get_initial_state(self, *args, **more):
+        return tf.nest.map_structure(lambda s: tf.cast(s, "float32"), right(self, *args, **more))
+
+    return get_initial_state
+
+
+@planted(
+    "both directions drop the same",
+    Bidirectional,
+    "__init__",
+    "both_directions_drop_independently",
+)
+def drops_twice_the_same(right):
+    def __init__(self, *args, **more):
+        right(self, *args, **more)
+        seed = self.forward_layer.cell.seed_generator.state
+        self.backward_layer.cell.seed_generator.state.assign(seed)
+
+    return __init__
+
+
+@planted(
     "the cell calls its states by another name",
     SimpleRNNCell,
     "call",

@@ -177,6 +177,14 @@ class RotationsOnly(Replacing):
 
 
 @fault(
+    "orthogonal of float64 has the digits of float32",
+    "the_recurrent_kernel_is_orthogonal_in_float64_too",
+)
+class OfFloat32(Replacing):
+    wrong = {"orthogonal": drawn(lambda shape: normal_qr(shape, corrected=True).astype(np.float32))}
+
+
+@fault(
     "orthogonal of one unit is always 1",
     "the_recurrent_kernel_is_uniform_on_the_orthogonal_matrices",
 )
@@ -687,6 +695,18 @@ class NumbersKept(Dropping):
         if columns not in self.kept_numbers:
             self.kept_numbers[columns] = self.uniform((2048, columns))
         return self.kept_numbers[columns][:rows]
+
+
+@fault(
+    "once it has trained, a layer drops for good",
+    "a_call_in_training_leaves_the_next_one_in_inference",
+)
+class DropsForGood(Dropping):
+    trained = False
+
+    def drops(self, training):
+        self.trained = self.trained or bool(training)
+        return self.trained
 
 
 @fault(

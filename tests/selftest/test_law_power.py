@@ -76,6 +76,7 @@ MISSED = {
     "OneUnitIsOne": counted(test_initializers.OF_ONE_UNIT, 1 / 2, 1),
     # Of the coordinates of 400 units, every second is 0: the empirical function jumps by half.
     "HalfAtATime": distant(slots.UNITS * (slots.UNITS - 1) // 2, 1 / 4),
+    "OfFloat32": 0.0,  # the residual is a million times the threshold in each draw
     "GainIgnored": 0.0,  # ||Q^T Q - g^2 I|| is far off in each draw
     "SlotsExchanged": 0.0,  # ones are where none should be
     "BiasInitializerIgnored": 0.0,
@@ -104,6 +105,7 @@ MISSED = {
     "UnitsShare": counted(MASK // 2, SAME, 1),
     "OneSetOfNumbers": counted(MASK, SAME, 1),
     "NumbersKept": counted(MASK, SAME, 1),
+    "DropsForGood": (1 - P) ** MASK,
     "NumbersKeptWithAMask": counted(MASK, SAME, 1),
     "DropsInInference": (1 - P) ** MASK,
     "NothingInAGraph": counted(400, P, 0),
