@@ -155,6 +155,8 @@ def test_a_configuration_can_be_used_twice(kind):
 
 
 KEPT = test_an_argument_is_kept.__name__
+TOLD = {"use_bias", "return_sequences", "return_state", "go_backwards", "unroll", "stateful"}
+"""What a layer is told in any case, and must not change its mind about."""
 
 
 def ways_that_work() -> tuple[str, ...]:
@@ -174,5 +176,6 @@ def ways_that_work() -> tuple[str, ...]:
 def test_arguments_are_kept_whatever_the_others_are(case, path, way, options):
     with the_layer():
         made = WAYS[way](layer.under_test().make(case.units, **options))
-    for argument, value in options.items():
+    defaults = {name: layer.OPTIONS[name] for name in TOLD & layer.under_test().features}
+    for argument, value in {**defaults, **options}.items():
         assert_kept(made, argument, value, way)

@@ -881,3 +881,13 @@ class RemembersItsMask(SimpleRNN):
             self.__dict__.setdefault("masks_of_sizes", {}).setdefault(sequences.shape[:2], mask)
             mask = self.__dict__["masks_of_sizes"][sequences.shape[:2]] if mask is None else mask
         return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
+
+
+@fault(
+    "the configuration of an unrolled layer has no bias",
+    "arguments_are_kept_whatever_the_others_are",
+)
+class UnrolledWithoutBias(SimpleRNN):
+    def get_config(self):
+        config = super().get_config()
+        return {**config, "use_bias": config["use_bias"] and not self.unroll}
