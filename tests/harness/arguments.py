@@ -103,7 +103,7 @@ def unusual_options(name: str, ways: Collection[str]) -> st.SearchStrategy:
     """Any unusual arguments that the layer takes, but those that the property of that name is
     known to fail for in one of the ways."""
     free = {
-        argument: st.sampled_from(values)
+        argument: st.sampled_from((None, *[(value,) for value in values]))  # None: not given
         for argument, values in UNUSUAL.items()
         if argument in layer.under_test().features
         and not any(
@@ -112,7 +112,9 @@ def unusual_options(name: str, ways: Collection[str]) -> st.SearchStrategy:
             for way in ways
         )
     }
-    return st.fixed_dictionaries({}, optional=free)
+    return st.fixed_dictionaries(free).map(
+        lambda drawn: {argument: given[0] for argument, given in drawn.items() if given}
+    )
 
 
 REFUSED = {
