@@ -86,8 +86,8 @@ def test_without_sequences_zero_output_for_mask_is_not_used(case, path):
     MASK,
     choices={**ALWAYS_MASKED, **EXACT},
     integers=True,
-    on=(EAGER, UNROLL),
-    nightly=(FUNCTION, UNKNOWN, XLA),
+    on=(EAGER, UNROLL, UNKNOWN),
+    nightly=(FUNCTION, XLA),
     needs={"mask"},
     form=st.sampled_from(("int32", "uint8", "float32", "int64", "of one number a step")),
 )

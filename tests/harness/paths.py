@@ -166,7 +166,7 @@ def xla(made):
 
 
 def unknown(made):
-    """A tf.function that knows neither batch nor time, whatever it is called with first."""
+    """A tf.function that knows neither batch nor time, one for each kind of arguments."""
     traced = {}
 
     def any_size(name, value):
@@ -177,11 +177,12 @@ def unknown(made):
     def call(x, **more):
         flags = {name: value for name, value in more.items() if isinstance(value, bool)}
         given = {"x": x, **{name: value for name, value in more.items() if name not in flags}}
-        if (key := (*given, *flags.items())) not in traced:
+        signature = [any_size(name, value) for name, value in given.items()]
+        if (key := (*given, *flags.items(), *tf.nest.flatten(signature))) not in traced:
             names = tuple(given)[1:]
             traced[key] = tf.function(
                 lambda x, *values: made(x, **flags, **{n: values[i] for i, n in enumerate(names)}),
-                input_signature=[any_size(name, value) for name, value in given.items()],
+                input_signature=signature,
             )
         return traced[key](*given.values())
 
