@@ -1,6 +1,6 @@
 """Plant faults in the installed Keras, one at a time, and count those that the suite finds.
 
-    python -m pip install -e '.[mutate]'
+    python -m pip install -e '.[selftest]'
     python -m tests.selftest.mutate --count 40 --seed 1
 
 Keras is copied to a folder that comes first on the path; the installed one is left as it is. Most
@@ -195,7 +195,7 @@ def main() -> None:
     except OSError as error:
         parser.exit(2, f"{error}: name files of this Keras with --file\n")
     except ImportError:
-        parser.exit(2, "Cosmic Ray is missing: python -m pip install -e '.[mutate]'\n")
+        parser.exit(2, "Cosmic Ray is missing: python -m pip install -e '.[selftest]'\n")
     if given.count is not None:
         chosen = random.Random(given.seed).sample(chosen, min(given.count, len(chosen)))
     if given.list:
