@@ -6,7 +6,7 @@ from reference.initializers import LAPACK_THRESHOLD, glorot_excess, orthogonalit
 from tests.harness import layer
 from tests.harness.compare import Mismatch, assert_same
 from tests.harness.paths import EAGER, the_layer
-from tests.harness.properties import promise
+from tests.harness.properties import documented, promise
 
 BUILT = {"large": (None, None, "units", "features", "units", "features")}
 PRECISE = {**BUILT, "dtype": ("float32", "float64")}
@@ -31,6 +31,20 @@ def test_weights_are_kernel_recurrent_kernel_and_bias_in_that_order(case, path):
     shapes = [w.shape for w in _fresh(case)]
     if shapes != expected[: 2 + (case.bias is not None)]:
         raise Mismatch(f"weights: expected shapes {expected}, got {shapes}")
+
+
+@documented(
+    "SimpleRNN",
+    "kernel_initializer: Initializer for the `kernel` weights matrix ... recurrent_initializer: "
+    "Initializer for the `recurrent_kernel` weights matrix ... Initializer for the bias vector.",
+    needs={"cell"},
+)
+def test_weights_have_the_names_of_the_documentation():
+    with the_layer():
+        weights = layer.under_test().build(2, 3).weights
+    names = [weight.name.split("/")[-1].removesuffix(":0") for weight in weights]
+    if names != (expected := ["kernel", "recurrent_kernel", "bias"]):
+        raise Mismatch(f"names of the weights: expected {expected}, got {names}")
 
 
 @promise(

@@ -555,10 +555,26 @@ def test_the_initial_state_of_a_cell_is_zero_in_its_dtype(given, dtype):
     "cell, the value will be inferred by the first element of the `state_size`.",
     needs={"cell"},
 )
-def test_shapes_are_computed_for_a_cell_of_ones_own(kind):
+def test_shapes_are_computed_for_a_cell_of_any_kind(kind):
     with the_layer():
         made = layer.under_test().build(4, 2)
         assert_shapes_are_computed(rnn_like(made, cells.KINDS[kind](made.cell)), X)
+
+
+@pytest.mark.parametrize("sequences", FLAG)
+@pytest.mark.parametrize("kind", cells.KINDS)
+@documented(
+    "RNN",
+    "In the case that `cell` is a list of RNN cell instances, the cells will be stacked on top of "
+    "each other in the RNN",
+    needs={"cell"},
+)
+def test_shapes_are_computed_for_cells_of_unlike_sizes(kind, sequences):
+    with the_layer():
+        first, last = (layer.under_test().build(units, of).cell for units, of in ((4, 2), (3, 4)))
+        stack = [first, cells.KINDS[kind](last)]
+        made = tf.keras.layers.RNN(stack, return_sequences=sequences, return_state=True)
+        assert_shapes_are_computed(made, X)
 
 
 def assert_shapes_are_computed(made, x):

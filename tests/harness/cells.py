@@ -84,6 +84,14 @@ class TwoStates(Own):
         return (states[0] - states[1][:, :-1]) / 2
 
 
+class WithoutOutputSize(TwoStates):
+    """Its output is of the size of its first state, as the documentation has it."""
+
+    def __init__(self, cell):
+        super().__init__(cell)
+        del self.output_size
+
+
 def cell_of_two_states(made):
     def call(x, initial_state=None, **more):
         cell = TwoStates(made.cell)
@@ -156,7 +164,13 @@ OF_KERAS_2 = (
 )
 """The forms of cells that Keras 3 documents no longer."""
 
-KINDS = {"without output_size": Own, "with output_size": TwoStates}
+
+KINDS = {
+    "the layer's": lambda cell: cell,
+    "one state": Own,
+    "two states": TwoStates,
+    "two states without output_size": WithoutOutputSize,
+}
 if KERAS_2:
-    KINDS["of two dimensions"] = OfTwoDimensions
-"""Classes of cells that differ in how the shape of their output is to be found."""
+    KINDS["two dimensions"] = OfTwoDimensions
+"""Cells made of the layer's that differ in how the shape of their output is to be found."""

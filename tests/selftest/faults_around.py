@@ -61,7 +61,7 @@ def starts_from_ones(right):
     "the shapes of two states are exchanged",
     RNN,
     "compute_output_shape",
-    "shapes_are_computed_for_a_cell_of_ones_own",
+    "shapes_are_computed_for_a_cell_of_any_kind",
 )
 def exchanged_shapes(right):
     def compute_output_shape(self, *args, **more):
@@ -270,6 +270,29 @@ def takes_the_first(right):
         return right(self, sequences, **more)
 
     return call
+
+
+@planted(
+    "the bias is a weight without a name",
+    SimpleRNNCell,
+    "add_weight",
+    "weights_have_the_names_of_the_documentation",
+)
+def bias_without_a_name(right):
+    def add_weight(self, *args, name=None, **more):
+        return right(self, *args, name=None if name == "bias" else name, **more)
+
+    return add_weight
+
+
+@planted(
+    "stacked cells say that their output is of the size of the first one's",
+    StackedRNNCells,
+    "output_size",
+    "shapes_are_computed_for_cells_of_unlike_sizes",
+)
+def of_the_first_size(right):
+    return property(lambda self: right.fget(StackedRNNCells(self.cells[:1])))
 
 
 @planted(
