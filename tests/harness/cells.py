@@ -165,12 +165,11 @@ OF_KERAS_2 = (
 """The forms of cells that Keras 3 documents no longer."""
 
 
-KINDS = {
+STACKABLE = {
     "the layer's": lambda cell: cell,
     "one state": Own,
     "two states": TwoStates,
     "two states without output_size": WithoutOutputSize,
 }
-if KERAS_2:
-    KINDS["two dimensions"] = OfTwoDimensions
+KINDS = STACKABLE | ({"two dimensions": OfTwoDimensions} if KERAS_2 else {})
 """Cells made of the layer's that differ in how the shape of their output is to be found."""
