@@ -12,6 +12,7 @@ from tests.harness.properties import tell_if_missing
 
 PROMISE = "guide/versions: floating point: comparable or improved accuracy from release to release"
 MAGNITUDES = np.geomspace(2.0**-13, 32, 20_000)  # from |tanh(x)| = |x| to |tanh(x)| = 1
+NO_BIAS = np.zeros(16)
 GRID = np.concatenate([-MAGNITUDES, MAGNITUDES])[:, None, None]
 
 
@@ -41,7 +42,7 @@ def measured(case: Case, what: str, spacing, decide, record_property) -> None:
 
 
 def test_tanh_is_as_accurate_as_ever(dtype, record_property):
-    case = Case(GRID, np.ones((1, 1)), np.zeros((1, 1)), dtype=dtype)
+    case = Case(GRID, np.ones((1, 1)), np.zeros((1, 1)), NO_BIAS[:1], dtype=dtype)
     form, allowed = FORMATS[dtype], case.recurrence.function.kernel_error[dtype]
 
     def decide(run, right):
@@ -51,7 +52,8 @@ def test_tanh_is_as_accurate_as_ever(dtype, record_property):
 
 
 def test_one_step_is_as_accurate_as_ever(dtype, record_property):
-    case = Case(uniform(0, 512, 1, 16), uniform(1, 16, 16), uniform(2, 16, 16), dtype=dtype)
+    weights = uniform(1, 16, 16), uniform(2, 16, 16), NO_BIAS
+    case = Case(uniform(0, 512, 1, 16), *weights, dtype=dtype)
 
     def decide(run, _):
         assert_steps(run, case)

@@ -1,6 +1,7 @@
 """`go_backwards`."""
 
 from tests.harness.compare import assert_same
+from tests.harness.drawing import EXACT
 from tests.harness.paths import EAGER, UNKNOWN, UNROLL
 from tests.harness.properties import promise
 
@@ -10,7 +11,8 @@ from tests.harness.properties import promise
     "go_backwards: If `True`, process the input sequence backwards and return the reversed "
     "sequence.",
     on=(EAGER, UNROLL, UNKNOWN),
-    choices={"go_backwards": (True,)},
+    choices={**EXACT, "go_backwards": (True,)},
+    integers=True,
     needs={"go_backwards"},
     case_cost=2,
 )

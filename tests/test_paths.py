@@ -1,6 +1,7 @@
-"""The paths that share their kernels with the eager one give its results bit for bit."""
+"""The paths that share their kernels with the eager one give its results."""
 
 from tests.harness.compare import assert_same
+from tests.harness.drawing import EXACT
 from tests.harness.paths import CELL, EAGER, UNROLL
 from tests.harness.properties import promise
 
@@ -8,6 +9,8 @@ from tests.harness.properties import promise
 @promise(
     "SimpleRNN",
     "unroll: If `True`, the network will be unrolled, else a symbolic loop will be used.",
+    choices=EXACT,
+    integers=True,
     on=(UNROLL, CELL),
     case_cost=2,
 )

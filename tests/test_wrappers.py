@@ -150,11 +150,12 @@ def test_bidirectional_takes_what_the_layer_takes(mask, stateful, return_state):
     "RNN",
     "If `return_state`: a list of tensors. The first tensor is the output. The remaining tensors "
     "are the last states, each with shape `(batch_size, state_size)`",
+    needs={"cell"},
 )
 def test_stacked_cells_return_a_tensor_for_each_state():
-    cells = [tf.keras.layers.SimpleRNNCell(units) for units in (4, 3)]
     with the_layer():
-        results = tf.keras.layers.RNN(cells, return_state=True)(X)
+        stack = [layer.under_test().make(units).cell for units in (4, 3)]
+        results = tf.keras.layers.RNN(stack, return_state=True)(X)
         shapes = [tuple(part.shape) for part in results]
     if shapes != [(1, 3), (1, 4), (1, 3)]:
         raise Mismatch(f"shapes: expected (1, 3), (1, 4), (1, 3), got {shapes}")

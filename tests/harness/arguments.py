@@ -68,11 +68,14 @@ _KINDS = {
 }
 
 
+UNTOLD = "nothing that tells it"
+
+
 def described(argument: str, value):
     """A value of that argument as something that can be compared: a name, a number, or a
     class's name and configuration."""
     kind = _KINDS.get(argument.rsplit("_", 1)[-1])
-    if kind is not None and (value is None or isinstance(value, str)):
+    if kind is not None and (value is None or isinstance(value, (str, dict))):
         value = kind.get(value)
     if hasattr(value, "get_config"):
         config = {
@@ -84,11 +87,15 @@ def described(argument: str, value):
 
 
 def argument_of(made, argument: str):
-    """What a layer says that it has, in the same form."""
+    """What a layer says that it has, in the same form, or UNTOLD: by an attribute of its own or
+    of its cell, or else by its configuration."""
     if argument == "dtype":
         return made.dtype_policy.name
-    held_by = made if hasattr(made, argument) else made.cell
-    return described(argument, getattr(held_by, argument))
+    for holder in (made, getattr(made, "cell", None)):
+        if hasattr(holder, argument):
+            return described(argument, getattr(holder, argument))
+    config = made.get_config()
+    return described(argument, config[argument]) if argument in config else UNTOLD
 
 
 def assert_kept(made, argument: str, value, what: str) -> None:

@@ -74,10 +74,10 @@ def exported(made):
 def tflite(made):
     """What the interpreter of TensorFlow Lite computes from the converted layer, of fixed shape."""
 
-    def run(x, initial_state=None, mask=None):
-        outputs, state = made(
-            x, initial_state=None if initial_state is None else [initial_state], mask=mask
-        )
+    def run(x, **more):
+        if "initial_state" in more:
+            more["initial_state"] = [more["initial_state"]]
+        outputs, state = made(x, **more)
         return {"outputs": outputs, "state": state}
 
     def call(x, initial_state=None, **more):

@@ -3,6 +3,7 @@
 import functools
 import importlib
 import inspect
+import re
 import sys
 from collections.abc import Iterable
 
@@ -59,9 +60,12 @@ BUILT_BEFORE_CLEARING = 200
 CALL_ARGUMENTS = ("initial_state", "mask", "training")
 
 
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
 def one_line(error: Exception) -> str:
     """What an exception says, in one line of at most 400 characters."""
-    return " ".join(str(error).split())[:400]
+    return " ".join(COLOUR.sub("", str(error)).split())[:400]
 
 
 class LayerUnderTest:

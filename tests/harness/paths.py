@@ -264,5 +264,3 @@ TIME_MAJOR = Path(
 STATELESS = Path("stateless", stateless, "stateless(layer)(x, **more)", share=0.5)
 OF_ONE_KERAS = (TIME_MAJOR,) if KERAS_2 else (STATELESS,)
 """The paths that Keras 3 has no longer, or Keras 2 had not yet."""
-BITWISE = (EAGER, UNROLL, CELL)
-"""The paths whose results are bit for bit those of the eager path."""
