@@ -65,7 +65,11 @@ def test_documented_defaults_are_the_defaults(argument):
 
 
 @pytest.mark.parametrize("argument", OF_CELL)
-@documented("SimpleRNNCell", "Default: ... (each argument names its own)", needs={"cell"})
+@documented(
+    "SimpleRNNCell",
+    "Default: ... (each argument names its own)",
+    needs={"documented signature"},
+)
 def test_documented_defaults_are_those_of_a_cell_made_by_itself(argument):
     assert_default(type(layer.under_test().make(4).cell), 4, argument)
 

@@ -38,7 +38,7 @@ def lacking(deviation: deviations.Deviation) -> str:
 
 @pytest.fixture(autouse=True)
 def of_tensorflow(deviation, record_property):
-    if layer.under_test().name != layer.DEFAULT:
+    if not layer.under_test().is_tensorflows:
         pytest.skip("the witnesses are of TensorFlow's own layer")
     record_property("deviation", deviation.id)
 

@@ -37,7 +37,7 @@ def test_weights_are_kernel_recurrent_kernel_and_bias_in_that_order(case, path):
     "SimpleRNN",
     "kernel_initializer: Initializer for the `kernel` weights matrix ... recurrent_initializer: "
     "Initializer for the `recurrent_kernel` weights matrix ... Initializer for the bias vector.",
-    needs={"cell"},
+    needs={"documented signature"},
 )
 def test_weights_have_the_names_of_the_documentation():
     with the_layer():

@@ -20,12 +20,14 @@ from tests.harness.copies import (
 from tests.harness.layer import CLIP
 from tests.harness.paths import CELL, EAGER, FUNCTION, WHOLE, arguments_of, the_layer
 from tests.harness.properties import documented, promise
-from tests.harness.releases import INITIAL_STATES, reset_state, shapes_of, tf
+from tests.harness.releases import INITIAL_STATES, reset_state, shapes_of, tf, train_once
 from tests.harness.stateful import integers, of_integers
 from tests.harness.wrappers import (
     BIDIRECTIONAL,
+    BOTH,
     MERGES,
     ON_EACH_OTHER,
+    RunningSum,
     again,
     both_by_hand,
     both_directions,
@@ -61,7 +63,7 @@ def test_bidirectional_runs_both_ways_and_merges(case, path, sequences, training
     "merge_mode: Mode by which outputs of the forward and backward RNNs will be combined.",
     choices={"mask": (None,), "initial_state": (False,)},
     on=(EAGER,),
-    needs={"go_backwards"},
+    needs=BOTH,
     case_cost=2,
     mode=st.sampled_from(tuple(MERGES)),
 )
@@ -162,7 +164,6 @@ def test_stacked_cells_return_a_tensor_for_each_state():
 
 
 SEQUENCE = tf.constant(integers(9, 2, 3, 2), tf.float32)
-BOTH = {"go_backwards", "return_sequences"}
 
 
 def for_sequence(batch=None, **options):
@@ -222,7 +223,7 @@ def test_gradients_flow_through_stacked_cells(traced):
 @documented(
     "Bidirectional",
     "backward_layer: ... it should have the same values for `stateful`",
-    needs={*BOTH, "stateful"},
+    needs=BOTH,
 )
 def test_bidirectional_goes_on_from_both_states():
     with the_layer():
@@ -298,7 +299,7 @@ def assert_goes_on(call, by_hand, to_reset=None):
     "Bidirectional",
     "backward_layer: ... If `backward_layer` is not provided, the layer instance passed as the "
     "`layer` argument will be used to generate the backward layer automatically.",
-    needs={"go_backwards"},
+    needs=BOTH,
 )
 def test_both_directions_have_the_arguments_of_the_layer(argument):
     for value in UNUSUAL[argument]:
@@ -313,7 +314,7 @@ def test_both_directions_have_the_arguments_of_the_layer(argument):
     "Bidirectional",
     "backward_layer: Optional `keras.layers.RNN`, or `keras.layers.Layer` instance to be used to "
     "handle backwards input processing.",
-    needs=BOTH,
+    needs=BOTH | {"use_bias"},
 )
 def test_a_backward_layer_of_ones_own_is_kept_in_a_copy():
     with the_layer():
@@ -339,6 +340,21 @@ def test_bidirectional_drops_in_training_and_only_then(path):
     assert_same_parts(inferred, plain)
     if any(np.array_equal(*parts) for parts in zip(trained, plain, strict=True)):
         raise Mismatch("training drops nothing in one of the directions")
+
+
+@pytest.mark.parametrize("with_stateful", FLAG)
+@documented(
+    "Bidirectional",
+    "layer: ... It could also be a `keras.layers.Layer` instance that meets the following "
+    "criteria: ... Have a `go_backwards`, `return_sequences` and `return_state` attribute ... Have "
+    "an `input_spec` attribute.",
+)
+def test_bidirectional_takes_a_layer_that_meets_its_criteria(with_stateful):
+    with the_layer():
+        made = RunningSum(with_stateful=with_stateful)
+        got = tf.keras.layers.Bidirectional(made, merge_mode="sum")(SEQUENCE)
+    expected = tf.cumsum(SEQUENCE, axis=1) + tf.cumsum(SEQUENCE, axis=1, reverse=True)
+    assert_same("outputs", got, expected)
 
 
 @pytest.mark.parametrize("return_state", FLAG)
@@ -450,6 +466,32 @@ def test_a_mask_reaches_a_wrapper_that_is_given_states(wrapper):
     assert_same_parts(got, expected)
 
 
+BARE = {
+    "Bidirectional": tf.keras.layers.Bidirectional,
+    "RNN of a cell": lambda made, **more: tf.keras.layers.RNN(made.cell, **more),
+    "RNN of a list": lambda made, **more: tf.keras.layers.RNN([made.cell], **more),
+}
+
+
+@pytest.mark.parametrize("when", ["given", "set"])
+@pytest.mark.parametrize("wrapper", BARE)
+@documented(
+    "Layer",
+    "trainable: Boolean, whether the layer's variables should be trainable.",
+    needs=BOTH | {"cell"},
+)
+def test_a_wrapper_that_is_not_trainable_is_not_trained(wrapper, when):
+    with the_layer():
+        made = BARE[wrapper](layer.under_test().make(3), trainable=when == "set")
+        made(SEQUENCE)
+        if when == "set":
+            made.trainable = False
+        before = made.get_weights()
+        train_once(made, SEQUENCE.numpy())
+    for old, new in zip(before, made.get_weights(), strict=True):
+        assert_same("weights", new, old)
+
+
 UNLIKE = {
     "the same direction": {"go_backwards": False},
     "another return_sequences": {"go_backwards": True, "return_sequences": True},
@@ -463,7 +505,7 @@ UNLIKE = {
     "Bidirectional",
     "`backward_layer` and `layer` should have different `go_backwards` argument values. A "
     "`ValueError` will be raised if these requirements are not met.",
-    needs={"go_backwards", "stateful", *WHOLE},
+    needs=BOTH | WHOLE,
 )
 def test_bidirectional_refuses_a_backward_layer_that_does_not_match(unlike):
     make = layer.under_test().make
@@ -487,7 +529,7 @@ NO_WRAPPER = {
     "Bidirectional",
     "ValueError: 1. If `layer` or `backward_layer` is not a `Layer` instance. 2. In case of "
     "invalid `merge_mode` argument.",
-    needs={"go_backwards"},
+    needs=BOTH,
 )
 def test_bidirectional_refuses_what_is_no_layer_and_no_merge_mode(wrong):
     try:
@@ -501,7 +543,7 @@ def test_bidirectional_refuses_what_is_no_layer_and_no_merge_mode(wrong):
     "Bidirectional",
     "instantiating a `Bidirectional` layer from an existing RNN layer instance will not reuse the "
     "weights state of the RNN layer instance",
-    needs={"go_backwards"},
+    needs=BOTH,
 )
 def test_bidirectional_has_weights_of_its_own():
     with the_layer():
@@ -538,7 +580,7 @@ def test_a_cell_takes_one_step(case, path, bare):
     "RNN",
     "`get_initial_state(batch_size=None)`: ... The returned initial state should have shape "
     "`(batch_size, cell.state_size)`.",
-    needs={"cell", "dtype"},
+    needs={"cell.get_initial_state", "dtype"},
 )
 def test_the_initial_state_of_a_cell_is_zero_in_its_dtype(given, dtype):
     with the_layer():

@@ -1,7 +1,7 @@
 """Known departures of named releases from their documentation, as data."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path as File
 
@@ -23,7 +23,7 @@ class Deviation:
     property that fails on the witness, the fields of one case, on the first of `paths`; without a
     witness, the property that is one itself. properties: those that fail on matching cases too, or
     "*" for every one. paths: where; none, everywhere.
-    part: "SimpleRNN", or what another layer meets as well, such as an "activation", a "wrapper".
+    part: "SimpleRNN", or its base "RNN", or what any layer meets: an "activation", a "wrapper" ...
     keras, tensorflow: the releases that show it. where: features of a case (`Case.summary`), or
     arguments of a property that needs none, and the values of each that show it. upstream: the
     issue, or "not reported".
@@ -142,7 +142,11 @@ def active() -> tuple[Deviation, ...]:
 
 @functools.lru_cache(maxsize=8)
 def _active(under_test: layer.LayerUnderTest) -> tuple[Deviation, ...]:
-    def concerns(deviation):
-        return deviation.part != "SimpleRNN" or under_test.inherits
+    others = {"SimpleRNN", "RNN"} - under_test.made_from
+    return tuple(d for d in load() if d.applies and d.part not in others)
 
-    return tuple(d for d in load() if d.applies and concerns(d))
+
+def vanished(known: Iterable[Deviation]) -> str:
+    """What to tell where known deviations do not show; nothing of a layer of one's own, which may
+    have mended what it was made from."""
+    return "\n".join(d.vanished for d in known if layer.under_test().is_tensorflows)

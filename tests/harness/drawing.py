@@ -241,6 +241,12 @@ pool_seed = 0
 """Which plans the pools hold; set with Hypothesis's seed, so that fresh seeds see fresh plans."""
 
 
+def lacked() -> frozenset[str]:
+    """The choices for which the layer under test has no option and no argument."""
+    known = CHOICES.keys() & {*layer.OPTIONS, *layer.CALL_ARGUMENTS}
+    return frozenset(known - layer.under_test().features)
+
+
 @st.composite
 def cases(
     draw,

@@ -267,8 +267,8 @@ def law(
                 if not known:
                     raise
             else:
-                for deviation in known:
-                    pytest.fail(deviation.vanished, pytrace=False)
+                if told := deviations.vanished(known):
+                    pytest.fail(told, pytrace=False)
 
         test.__name__, test.__doc__ = body.__name__, body.__doc__
         test.__module__ = body.__module__

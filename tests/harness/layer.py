@@ -95,9 +95,15 @@ class LayerUnderTest:
                 tf.keras.utils.get_custom_objects()[kind.__name__] = kind
 
     @property
-    def inherits(self) -> bool:
-        """Whether it is TensorFlow's own SimpleRNN, or made from it."""
-        return isinstance(self._example, tf.keras.layers.SimpleRNN)
+    def is_tensorflows(self) -> bool:
+        """Whether it is TensorFlow's own SimpleRNN."""
+        return self.make is tf.keras.layers.SimpleRNN
+
+    @property
+    def made_from(self) -> frozenset[str]:
+        """Which of Keras's classes it is, or is made from: "SimpleRNN", "RNN"."""
+        names = ("SimpleRNN", "RNN")
+        return frozenset(n for n in names if isinstance(self._example, getattr(tf.keras.layers, n)))
 
     def lacks(self, wanted: Iterable[str]) -> list[str]:
         """Those of the wanted features that this layer has not."""
@@ -113,8 +119,10 @@ class LayerUnderTest:
         anything = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
         arguments = {name for name in CALL_ARGUMENTS if anything or name in parameters}
         has = {name for name in ("cell", "stateless_call") if hasattr(self._example, name)}
+        if "cell" in has and hasattr(self._example.cell, "get_initial_state"):
+            has.add("cell.get_initial_state")
         lite = {"tf.lite"} if hasattr(tf, "lite") and hasattr(tf.lite, "Interpreter") else set()
-        ordered = {"documented signature"} if self.make is tf.keras.layers.SimpleRNN else set()
+        ordered = {"documented signature"} if self.is_tensorflows else set()
         return frozenset(options | arguments | has | lite | ordered | self._dtypes(options))
 
     def _dtypes(self, options: set[str]) -> set[str]:

@@ -193,7 +193,7 @@ def cell_loop(made):
     """The loop over the steps that a user would write with the layer's own cell."""
 
     def call(x, initial_state=None):
-        state = initial_state or [tf.zeros((x.shape[0], made.units), x.dtype)]
+        state = initial_state or [tf.zeros((x.shape[0], made.cell.state_size), x.dtype)]
         outputs = []
         for t in range(x.shape[1]):
             output, state = made.cell(x[:, t], state)

@@ -77,12 +77,7 @@ class Property:
         def excused(facts: Mapping[str, object]) -> bool:
             return any(d.excuses(self.name, path.name, facts) for d in deviations.active())
 
-        lacks = path.lacks | {
-            name
-            for name in drawing.CHOICES
-            if name in (*layer.OPTIONS, *layer.CALL_ARGUMENTS)
-            and name not in layer.under_test().features
-        }
+        lacks = path.lacks | drawing.lacked()
         examples = settings().max_examples
         if path.lasting:
             examples = min(examples, drawing.usual_examples)
@@ -259,8 +254,8 @@ def documented(source: str, sentence: str, *, needs: Collection[str] = ()):
                 raise
             if ledger.largest:
                 record_property("error/bound", ledger.largest)
-            for deviation in known:
-                pytest.fail(deviation.vanished, pytrace=False)
+            if told := deviations.vanished(known):
+                pytest.fail(told, pytrace=False)
 
         own = inspect.signature(body).parameters.values()
         recording = inspect.Parameter("record_property", inspect.Parameter.KEYWORD_ONLY)

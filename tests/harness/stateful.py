@@ -57,9 +57,11 @@ def machine(path: Path, dtype: str) -> type[RuleBasedStateMachine]:
     plans = PLANS if path.traced else None
     wrong = ("another batch",) if path.traced else ("another batch", "other features")
 
+    lacks = path.lacks | drawing.lacked()
+
     class StatefulLayer(RuleBasedStateMachine):
         @initialize(
-            case=drawing.cases(choices, path.lacks, integers=True, plans=plans),
+            case=drawing.cases(choices, lacks, integers=True, plans=plans),
             sequences=st.booleans(),
         )
         def build(self, case: Case, sequences: bool):

@@ -24,8 +24,13 @@ NAMES = ("kernel", "recurrent_kernel", "bias", "dense_kernel", "dense_bias")
 
 @contextlib.contextmanager
 def float64():
-    """Losses, metrics and optimizers take Keras's own default type, not that of the model."""
+    """Losses, metrics and optimizers take Keras's own default type, not that of the model.
+
+    The policy of layers without a dtype is made of that type where it is first asked for, and then
+    stays: it is asked for before.
+    """
     before = tf.keras.backend.floatx()
+    tf.keras.mixed_precision.global_policy()
     tf.keras.backend.set_floatx("float64")
     try:
         yield

@@ -15,6 +15,28 @@ from tests.harness.copies import BATCHES, rnn_like
 from tests.harness.paths import Path, eager, unknown
 from tests.harness.releases import tf, variable
 
+BOTH = frozenset({"go_backwards", "return_sequences", "stateful"})
+"""What Bidirectional asks of a layer that it wraps."""
+
+
+@tf.keras.utils.register_keras_serializable("simplernn_verify")
+class RunningSum(tf.keras.layers.Layer):
+    """A layer that is no RNN, and has what Bidirectional says that it asks for."""
+
+    def __init__(self, go_backwards=False, with_stateful=False, **more):
+        super().__init__(**more)
+        self.go_backwards, self.return_sequences, self.return_state = go_backwards, True, False
+        self.with_stateful = with_stateful
+        if with_stateful:
+            self.stateful = False
+
+    def call(self, inputs, initial_state=None, mask=None, training=None):
+        return tf.cumsum(tf.reverse(inputs, [1]) if self.go_backwards else inputs, axis=1)
+
+    def get_config(self):
+        own = {"go_backwards": self.go_backwards, "with_stateful": self.with_stateful}
+        return {**super().get_config(), **own}
+
 
 def both_ways(made, merge_mode, batch=None):
     """Bidirectional over a new layer of the same options, with its weights set."""
@@ -172,7 +194,7 @@ def _bidirectional(merge_mode, around=None) -> Path:
         both_ways,
         *parts,
         around=around,
-        needs=frozenset({"go_backwards"}),
+        needs=BOTH,
         share=share,
     )
 
@@ -184,7 +206,7 @@ BIDIRECTIONAL_COPIED = _of_two(
     both_ways,
     classes,
     again,
-    needs=frozenset({"go_backwards"}),
+    needs=BOTH,
     share=0.3,
 )
 BIDIRECTIONAL = {

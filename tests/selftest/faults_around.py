@@ -286,6 +286,37 @@ def bias_without_a_name(right):
 
 
 @planted(
+    "trainable is set of a wrapper, and not of what it wraps",
+    tf.keras.layers.Layer,
+    "trainable",
+    "a_wrapper_that_is_not_trainable_is_not_trained",
+)
+def set_of_the_wrapper_alone(right):
+    def set_trainable(self, value):
+        if type(self) in (RNN, Bidirectional):
+            self._trainable = value
+        else:
+            right.fset(self, value)
+
+    return property(right.fget, set_trainable)
+
+
+@planted(
+    "Bidirectional takes an RNN alone",
+    Bidirectional,
+    "__init__",
+    "bidirectional_takes_a_layer_that_meets_its_criteria",
+)
+def of_an_rnn_alone(right):
+    def __init__(self, layer, *args, **more):
+        if not isinstance(layer, RNN):
+            raise ValueError("no RNN")
+        right(self, layer, *args, **more)
+
+    return __init__
+
+
+@planted(
     "stacked cells say that their output is of the size of the first one's",
     StackedRNNCells,
     "output_size",
