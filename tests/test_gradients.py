@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from reference.activations import ACTIVATIONS
 from tests.harness.compare import assert_same
+from tests.harness.copies import BATCHES
 from tests.harness.drawing import ALWAYS_MASKED, EXACT, HALF, MEETING
 from tests.harness.gradients import (
     assert_backward_steps,
@@ -192,7 +193,7 @@ def test_no_gradient_flows_from_an_earlier_call_of_a_stateful_layer(case, path):
     "RNN",
     "You can specify the initial state of RNN layers symbolically by calling them with the keyword "
     "argument `initial_state`.",
-    choices={**EXACT, "initial_state": (True,), "dtype": ("float32",)},
+    choices={**EXACT, **BATCHES, "initial_state": (True,), "dtype": ("float32",)},
     integers=True,
     on=(EAGER, FUNCTION),
     needs={"stateful", "initial_state"},

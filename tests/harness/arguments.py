@@ -69,6 +69,7 @@ _KINDS = {
 
 
 UNTOLD = "nothing that tells it"
+"""What a layer has of an argument that neither it, nor its cell, nor its configuration tells."""
 
 
 def described(argument: str, value):

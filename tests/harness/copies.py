@@ -14,7 +14,7 @@ SAVED = {"activation": ("relu", "linear", "tanh", None), "batch": (1, 2, 3, 5, 8
 """What has a name: a function that is given as activation is not saved."""
 
 BATCHES = {"batch": SAVED["batch"]}
-"""Models take no empty batch."""
+"""Models take no empty batch, nor do stateful layers."""
 
 
 def model_of(made, x, initial_state=None, mask=None):

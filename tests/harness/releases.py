@@ -25,12 +25,14 @@ with open(os.devnull, "w") as nowhere, contextlib.ExitStack() as restore:
     os.dup2(nowhere.fileno(), 2)
     try:
         import tensorflow as tf
-    except ModuleNotFoundError as error:
-        if error.name != "tensorflow":
-            raise Unusable(f"the installed TensorFlow cannot be imported: {error}") from None
-        raise Unusable(f"TensorFlow is not installed; to install it: {INSTALL}") from None
-    except ImportError as error:
-        raise Unusable(f"the installed TensorFlow cannot be imported: {error}") from None
+    except Exception as error:  # a NumPy that it was not built for raises TypeError, for one
+        if isinstance(error, ModuleNotFoundError) and error.name == "tensorflow":
+            raise Unusable(f"TensorFlow is not installed; to install it: {INSTALL}") from None
+        said = " ".join(str(error).split())
+        raise Unusable(
+            f"the installed TensorFlow cannot be imported: {said}; `python -m pip check` tells "
+            "whether it has what it needs"
+        ) from None
 
 if not hasattr(tf, "__version__"):
     raise Unusable(f"the module named tensorflow at {tf.__path__} is no TensorFlow: {INSTALL}")

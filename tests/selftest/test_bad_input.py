@@ -70,9 +70,13 @@ def package(tmp_path):
         ),
         ("raise ImportError('libcudart.so: not found')", ["cannot be imported", "libcudart.so"]),
         ("import no_such_dependency", ["cannot be imported", "no_such_dependency"]),
+        (
+            "raise TypeError('of another NumPy')",
+            ["cannot be imported", "another NumPy", "pip check"],
+        ),
         ("__version__ = '2.11.0'", ["2.11.0 is too old", "2.12"]),
     ],
-    ids=["none", "broken", "incomplete", "old"],
+    ids=["none", "broken", "incomplete", "of another NumPy", "old"],
 )
 def test_a_tensorflow_that_cannot_be_verified_is_named_in_one_line(package, tensorflow, words):
     (lines,) = runs([], first_on_path=package("tensorflow.py", tensorflow))
