@@ -44,6 +44,19 @@ def test_a_new_stateful_layer_has_a_state_of_zeros(path):
     assert_same("state", np.asarray(made.states[0]), np.zeros((3, 4)))
 
 
+@pytest.mark.parametrize("dtype", [*FORMATS, "mixed_float16", "mixed_bfloat16"])
+@documented(
+    "Layer", "dtype: The dtype of the layer's computations and weights.", needs={*NEEDS, "dtype"}
+)
+def test_the_state_is_kept_in_a_dtype_of_the_layer(dtype):
+    with the_layer():
+        zeros = layer.under_test().zeros
+        made = layer.under_test().build(4, 2, 3, stateful=True, dtype=dtype, **zeros)
+        kept = tf.as_dtype(made.states[0].dtype).name
+    if kept not in (made.compute_dtype, made.variable_dtype):
+        raise Mismatch(f"a layer of {dtype} keeps a state of {kept}")
+
+
 @pytest.mark.parametrize("path", [EAGER, UNROLL, UNKNOWN, XLA], ids=str)
 @pytest.mark.parametrize("rows", [1, 2, 5])
 @documented(

@@ -836,6 +836,14 @@ class StatelessWithItsOwnWeights(SimpleRNN):
         return self(*args, **more), non_trainable_variables
 
 
+@fault("the state is kept in half", "the_state_is_kept_in_a_dtype_of_the_layer")
+class StateInHalf(SimpleRNN):
+    def build(self, *args, **more):
+        super().build(*args, **more)
+        if self.stateful:
+            self.states = [tf.Variable(tf.zeros(s.shape, tf.float16)) for s in self.states]
+
+
 @fault(
     "unrolled, a new stateful layer has a state of ones",
     "a_new_stateful_layer_has_a_state_of_zeros",
