@@ -326,6 +326,7 @@ def corners(integers: bool) -> dict[str, Case]:
             dtype="float64",
         ),
         "right only up to 256 units": _corner(unit, units=260, features=260),
+        "right only up to 65504": _corner(floats(1e6, 1.0), dtype="bfloat16", activation="linear"),
         "right only in float32": _corner(
             unit, dtype="float64", batch=17, time=2, features=130, units=130
         ),
