@@ -15,9 +15,9 @@ from reference.training import (
     train,
 )
 from tests.harness import layer
-from tests.harness.compare import assert_within
+from tests.harness.compare import assert_same, assert_within
 from tests.harness.paths import the_layer
-from tests.harness.releases import tf, variable
+from tests.harness.releases import tf, train_once, variable
 
 NAMES = ("kernel", "recurrent_kernel", "bias", "dense_kernel", "dense_bias")
 
@@ -111,3 +111,12 @@ def assert_follows(
     ]:
         assert_within(what, value, wanted, np.broadcast_to(far, wanted.shape), "float64")
     return got
+
+
+def assert_not_trained(made, inputs) -> None:
+    """A step of training leaves the weights of a layer as they are."""
+    before = made.get_weights()
+    with the_layer():
+        train_once(made, inputs)
+    for old, new in zip(before, made.get_weights(), strict=True):
+        assert_same("weights", new, old)
