@@ -2,6 +2,7 @@
 
 from reference.activations import ACTIVATIONS
 from tests.harness.compare import assert_steps
+from tests.harness.drawing import not_empty
 from tests.harness.paths import EAGER, XLA
 from tests.harness.properties import promise
 from tests.harness.releases import documented_activations
@@ -13,7 +14,7 @@ from tests.harness.releases import documented_activations
     'None, no activation is applied (ie. "linear" activation: `a(x) = x`).',
     choices={
         "activation": (None, *documented_activations(ACTIVATIONS)),
-        "batch": (8, 3),
+        "batch": not_empty,
         "time": (1, 2, 3),
         "large": (None,),
         "mask": (None, "random"),  # not one that leaves nothing to see

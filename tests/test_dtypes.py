@@ -8,10 +8,11 @@ from reference.rounding import FORMATS
 from tests.harness import layer
 from tests.harness.cases import replace
 from tests.harness.compare import Mismatch, assert_exact, assert_run, assert_steps
-from tests.harness.drawing import EXACT, HALF, kept_exact
+from tests.harness.drawing import ABOUT_ONE, EXACT, HALF
 from tests.harness.paths import EAGER, FUNCTION, UNKNOWN, UNROLL, XLA, the_layer
 from tests.harness.properties import documented, promise
 from tests.harness.releases import INPUT_DTYPES, global_policy, tf
+from tests.harness.values import kept_exact
 
 
 def assert_weights_are_of(dtype, made):
@@ -69,7 +70,7 @@ def of_zeros_and_ones(case):
     "Layer",
     "dtype: The dtype of the layer's computations and weights. Floating-point inputs are cast to "
     "it",
-    choices=EXACT,
+    choices={**EXACT, **ABOUT_ONE},
     integers=True,
     on=(EAGER, UNROLL),
     prepare=of_zeros_and_ones,
@@ -86,7 +87,8 @@ def test_inputs_of_another_dtype_are_cast(case, path, given):
     "dtype: The dtype of the layer's computations and weights. Floating-point inputs are cast to "
     "it",
     on=(EAGER, UNROLL),
-    given_as=st.sampled_from((tf.constant, np.asarray)),
+    as_array=st.booleans(),
 )
-def test_inputs_of_float64_keep_the_digits_that_the_layer_has(case, path, given_as):
-    assert_steps(path.run(case, x=given_as(np.asarray(case.inputs))), case)
+def test_inputs_of_float64_keep_the_digits_that_the_layer_has(case, path, as_array):
+    x = np.asarray(case.inputs)
+    assert_steps(path.run(case, x=x if as_array else tf.constant(x)), case)

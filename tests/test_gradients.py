@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 from reference.activations import ACTIVATIONS
 from tests.harness.compare import assert_same
 from tests.harness.copies import BATCHES
-from tests.harness.drawing import ALWAYS_MASKED, EXACT, HALF, MEETING
+from tests.harness.drawing import (
+    ABOUT_ONE,
+    ALWAYS_MASKED,
+    EXACT,
+    HALF,
+    MEETING,
+    not_empty,
+)
 from tests.harness.gradients import (
     assert_backward_steps,
     assert_exact_gradients,
@@ -33,6 +40,7 @@ MASK = "mask: ... a `False` entry indicates that the corresponding timestep shou
 GRADIENT = "Computes the gradient using operations recorded in context of this tape."
 SMALL = {
     **EXACT,
+    **ABOUT_ONE,
     "batch": (1, 2),
     "time": (1, 2, 3),
     "features": (1, 2),
@@ -44,7 +52,7 @@ SMALL = {
 @promise(
     "GradientTape.gradient",
     GRADIENT,
-    choices=EXACT,
+    choices={**EXACT, **ABOUT_ONE},
     integers=True,
     on=(EAGER, UNKNOWN, UNROLL, UNROLL_FUNCTION, CELL),
     nightly=(FUNCTION, XLA),
@@ -60,7 +68,7 @@ def test_integers_give_every_gradient_exactly(case, path):
 @promise(
     "GradientTape.gradient",
     GRADIENT,
-    choices={**EXACT, "zero_output_for_mask": (False,)},
+    choices={**EXACT, **ABOUT_ONE, "zero_output_for_mask": (False,)},
     integers=True,
     on=(EAGER, UNKNOWN, UNROLL),
     nightly=(FUNCTION, XLA),
@@ -108,7 +116,7 @@ def test_under_a_mixed_policy_the_gradients_are_those_of_half_precision(case, pa
     choices={
         "activation": (None, *documented_activations(ACTIVATIONS)),
         "dtype": ("float32", "float64"),
-        "batch": (8, 3),
+        "batch": not_empty,
         "time": (1, 2, 3),
         "large": (None,),
         "mask": (None, "random"),  # not one that leaves nothing to see
@@ -176,8 +184,9 @@ def test_nan_in_a_masked_step_reaches_no_gradient(case, path):
         "activation": ("linear", "relu"),
         "initial_state": (False,),
         "mask": (None, "random", "leading"),
+        **ABOUT_ONE,
         "time": (4, 6),
-        "batch": (1, 2, 3, 5),
+        "batch": not_empty,
         "dtype": ("float32", "float64", "float16"),
     },
     integers=True,
@@ -193,7 +202,7 @@ def test_no_gradient_flows_from_an_earlier_call_of_a_stateful_layer(case, path):
     "RNN",
     "You can specify the initial state of RNN layers symbolically by calling them with the keyword "
     "argument `initial_state`.",
-    choices={**EXACT, **BATCHES, "initial_state": (True,), "dtype": ("float32",)},
+    choices={**EXACT, **ABOUT_ONE, **BATCHES, "initial_state": (True,), "dtype": ("float32",)},
     integers=True,
     on=(EAGER, FUNCTION),
     needs={"stateful", "initial_state"},
@@ -211,7 +220,7 @@ def test_a_stateful_layer_that_is_given_a_state_has_a_gradient_to_it(case, path)
 @promise(
     "GradientTape",
     "persistent: Boolean controlling whether a persistent gradient tape is created.",
-    choices=EXACT,
+    choices={**EXACT, **ABOUT_ONE},
     integers=True,
     on=(EAGER,),
     prepare=kept_exact,

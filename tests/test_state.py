@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from tests.harness.cases import replace
 from tests.harness.compare import Run, assert_final_state, assert_run, assert_same
-from tests.harness.drawing import ALWAYS_MASKED, NEVER_MASKED
+from tests.harness.drawing import ALWAYS_MASKED, NEVER_MASKED, not_empty
 from tests.harness.paths import CELL, EAGER, UNKNOWN, UNROLL
 from tests.harness.properties import promise
 from tests.harness.releases import STATE_FORMS, tf
@@ -53,7 +53,7 @@ def test_a_run_split_anywhere_continues_from_the_state_handed_over(case, path, a
     "RNN",
     "The value of `initial_state` should be a tensor or list of tensors representing the initial "
     "state of the RNN layer.",
-    choices={"initial_state": (True,), "batch": (1, 2, 3, 5)},
+    choices={"initial_state": (True,), "batch": not_empty},
     on=(EAGER, UNROLL),
     needs={"initial_state"},
     form=st.sampled_from(tuple(STATE_FORMS)),

@@ -4,17 +4,26 @@ from functools import partial
 
 import numpy as np
 import pytest
-from hypothesis import settings
-from hypothesis.stateful import run_state_machine_as_test
+from hypothesis import strategies as st
 
 from reference.rounding import FORMATS
 from tests.harness import layer
 from tests.harness.compare import Mismatch, assert_same
+from tests.harness.drawing import HALF
 from tests.harness.layer import CLIP
-from tests.harness.paths import EAGER, UNKNOWN, UNROLL, UNROLL_FUNCTION, WHOLE, XLA, the_layer
-from tests.harness.properties import documented
+from tests.harness.paths import (
+    EAGER,
+    UNKNOWN,
+    UNROLL,
+    UNROLL_FUNCTION,
+    WHOLE,
+    XLA,
+    assert_refused,
+    the_layer,
+)
+from tests.harness.properties import documented, promise
 from tests.harness.releases import FIXED_BATCHES, batch_input, reset_state, set_state, tf
-from tests.harness.stateful import integers, machine, of_integers
+from tests.harness.stateful import CHOICES, STEPS, StatefulLayer, integers, of_integers
 
 STATEFUL = (
     "stateful: Boolean (default: `False`). If `True`, the last state for each sample at index i in "
@@ -24,12 +33,22 @@ NEEDS = {"stateful", *WHOLE}
 X = integers(9, 4, 3, 2).astype(np.float32)
 
 
-@pytest.mark.parametrize("dtype", [*FORMATS, "mixed_bfloat16"])
-@pytest.mark.parametrize("path", [EAGER, UNROLL, UNROLL_FUNCTION, UNKNOWN], ids=str)
-@documented("SimpleRNN", STATEFUL, needs=NEEDS)
-def test_a_stateful_layer_goes_on_from_its_last_state(path, dtype):
-    few = settings(max_examples=max(1, settings().max_examples // 6), stateful_step_count=8)
-    run_state_machine_as_test(machine(path, dtype), settings=few)
+@promise(
+    "SimpleRNN",
+    STATEFUL,
+    choices=CHOICES,
+    integers=True,
+    on=(EAGER, UNROLL, UNROLL_FUNCTION, UNKNOWN),
+    needs=NEEDS,
+    mixed=st.booleans(),
+    sequences=st.booleans(),
+    steps=STEPS,
+)
+def test_a_stateful_layer_goes_on_from_its_last_state(case, path, mixed, sequences, steps):
+    mixed = mixed and case.dtype in HALF["dtype"]
+    stateful = StatefulLayer(case, path, mixed, sequences)
+    for step in (("call", 0, 2), ("call with a state", 1), *steps):
+        stateful.do(step)
 
 
 @pytest.mark.parametrize("path", [EAGER, UNROLL], ids=str)
@@ -66,12 +85,9 @@ def test_the_state_is_kept_in_a_dtype_of_the_layer(dtype):
 )
 def test_a_stateful_layer_refuses_another_batch_size(path, rows):
     run = path.call(path.new(4, 2, batch=3, stateful=True))
-    try:
-        with the_layer():
-            run(tf.ones((rows, 3, 2)))
-    except Mismatch:
-        return
-    raise Mismatch(f"{rows} rows are accepted by a layer whose state has 3")
+    assert_refused(
+        f"a batch of {rows} rows by a layer whose state has 3", lambda: run(tf.ones((rows, 3, 2)))
+    )
 
 
 @pytest.mark.parametrize("way", FIXED_BATCHES)
@@ -137,7 +153,7 @@ def test_training_trains_the_weights_and_not_the_state():
 def test_reset_with_states_sets_them():
     made = layer.under_test().build(4, 2, batch=2, stateful=True)
     states = np.ones((2, 4), np.float32)
-    with the_layer():
+    with the_layer(TypeError):
         reset = getattr(made, "reset_state", None) or made.reset_states
         reset(states=states)
     assert_same("state", np.asarray(made.states[0]), states)
@@ -153,7 +169,7 @@ def test_reset_of_a_model_resets_its_layers():
     made = layer.under_test().build(4, 2, batch=2, stateful=True)
     model = tf.keras.Sequential([batch_input(2, 3, 2), made])
     model(X[:2])
-    with the_layer():
+    with the_layer(AttributeError):
         (getattr(model, "reset_state", None) or model.reset_states)()
     assert_same("state", np.asarray(made.states[0]), np.zeros((2, 4)))
 

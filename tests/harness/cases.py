@@ -12,7 +12,7 @@ from tests.harness import layer
 from tests.harness.layer import CLIP
 from tests.harness.releases import reference_activation
 
-__all__ = ["Case", "formula", "noise", "replace"]
+__all__ = ["Case", "evaluated", "formula", "noise", "replace", "uneven"]
 
 
 def noise(seed, shape):
@@ -27,17 +27,29 @@ def noise(seed, shape):
     return (z >> np.uint64(11)) * 2.0**-53
 
 
+def uneven(x, seed):
+    """The inputs, with some steps of some rows all zero, and some as the step before."""
+    kind = noise(seed, x.shape[:2])
+    source = np.maximum(np.arange(x.shape[1]) - (kind > 0.8), 0)
+    return np.take_along_axis(x, source[:, :, None], axis=1) * (kind > 0.2)[:, :, None]
+
+
 class _Formula(np.ndarray):
-    """An array that knows the expression of `np` and `noise` that it is the value of."""
+    """An array that knows the expression of `np`, `noise` and `uneven` that it is the value of."""
 
     text = None
 
 
 def formula(text: str) -> np.ndarray:
-    """The value of an expression of `np` and `noise`, which it is printed as when it is large."""
-    array = np.asarray(eval(text, {"np": np, "noise": noise})).view(_Formula)
+    """The value of an expression of `np`, `noise` and `uneven`, which prints as it when large."""
+    array = np.asarray(evaluated(text)).view(_Formula)
     array.text = text
     return array
+
+
+def evaluated(text: str, **names):
+    """The value of an expression that a failure printed."""
+    return eval(text, {"np": np, "noise": noise, "uneven": uneven, "Case": Case, **names})
 
 
 LARGEST_LITERAL = 120  # elements; what is larger prints as its formula, where it has one
@@ -226,7 +238,7 @@ class Case:
         lines = [
             "import numpy as np\nimport tensorflow as tf\n",
             f"import {module}\n" if own else "",
-            f"\n{_noise_source()}\n" if "noise(" in repr(self) + ending else "",
+            _sources(repr(self) + ending),
             f"\n{helper}\n" if helper else "",
             f"x = {tensor(self.inputs, self.dtype)}\n",
             f"layer = {module}.{attribute}({self.units}, {', '.join(words)})\n",
@@ -264,5 +276,8 @@ def tensor(array: np.ndarray, dtype: str) -> str:
     return f"tf.cast({_literal(array)}, {dtype!r})"
 
 
-def _noise_source() -> str:
-    return inspect.getsource(noise)
+def _sources(text: str) -> str:
+    """The sources of the functions that an expression calls."""
+    used = [noise] if "noise(" in text else []
+    used += [uneven] if "uneven(" in text else []
+    return "".join(f"\n{inspect.getsource(function)}\n" for function in used)

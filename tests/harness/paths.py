@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import inspect
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -118,13 +119,51 @@ def through(call: Callable, *parts: Callable, **more) -> Path:
 
 
 @contextlib.contextmanager
-def the_layer():
-    """Whatever the layer raises on a documented case is a departure from the documentation."""
+def the_layer(*lacking: type[Exception]):
+    """Whatever the layer raises on a documented case is a departure from the documentation.
+
+    An exception is the layer's if it passed through code of TensorFlow, of Keras or of the layer.
+    All others are the suite's own and remain what they are; so does that memory is short. lacking:
+    what Python raises in the block itself where the layer lacks a method or an argument.
+    """
     try:
         yield
     except Exception as error:
+        if isinstance(error, (Mismatch, MemoryError, tf.errors.ResourceExhaustedError)):
+            raise
+        if not isinstance(error, lacking) and not _passed_through_the_layer(error):
+            raise
         what = f"{type(error).__name__}: {layer.one_line(error)}"
         raise Mismatch(f"the layer raised {what}") from error
+
+
+def _passed_through_the_layer(error: Exception) -> bool:
+    theirs = {"tensorflow", "keras", "tf_keras", layer.under_test().make.__module__}
+    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+    names = (str(frame.f_globals.get("__name__")) for frame in frames)
+    return any(name in theirs or name.partition(".")[0] in theirs for name in names)
+
+
+REFUSALS = (
+    ValueError,
+    TypeError,
+    IndexError,
+    tf.errors.InvalidArgumentError,
+    tf.errors.OutOfRangeError,
+)
+"""What says that something is refused; any other exception is an accident on the way."""
+
+
+def assert_refused(what: str, call: Callable, *types: type[Exception]) -> None:
+    """The call raises one of these exceptions, REFUSALS unless given, from within the layer."""
+    try:
+        with the_layer():
+            call()
+    except Mismatch as mismatch:
+        if isinstance(mismatch.__cause__, types or REFUSALS):
+            return
+        raise
+    raise Mismatch(f"{what} is accepted")
 
 
 def arguments_of(case: Case) -> dict:

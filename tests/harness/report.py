@@ -6,6 +6,7 @@ from collections import defaultdict
 import pytest
 from hypothesis import settings
 
+from tests.harness import session, sizes
 from tests.harness.subject import Subject
 
 NOT_APPLICABLE = "not applicable"
@@ -22,13 +23,15 @@ class Report:
 
     def pytest_report_header(self):
         profile = self.config.option.hypothesis_profile
-        seed = self.config.getoption("--hypothesis-seed")
+        fixed = settings.get_profile(profile).derandomize
+        run = session.current()
         known = " ".join(self.subject.deviations) or "none"
         return [
             f"layer under test: {self.subject.layer}",
             *(f"{name}: {value}" for name, value in self.subject.environment.items()),
-            f"profile: {profile}, {settings().max_examples} examples; seed: "
-            + (seed or ("fixed" if settings().derandomize else "fresh")),
+            f"profile: {profile}, {run.examples} examples; seed: {run.seed}"
+            + (", as in each run of this profile" if fixed else ""),
+            f"sizes of this run: {sizes.described(run.sizes)}; and each up to {run.sweep} once",
             f"known deviations of this release: {known}",
         ]
 
@@ -39,8 +42,11 @@ class Report:
         outcome = yield
         error = call.excinfo.value if call.excinfo is not None else None
         if isinstance(error, Mismatch):
-            told = getattr(error, "context", "")
-            outcome.get_result().longrepr = f"{item.nodeid}\n\n  {error}\n{told}"
+            told = [f"{item.nodeid}\n\n  {error}", getattr(error, "context", "")]
+            # Hypothesis's own notes, but for the case, which stands above.
+            notes = getattr(error, "__notes__", ())
+            told += [f"\n{note}" for note in notes if not note.startswith("Falsifying")]
+            outcome.get_result().longrepr = "\n".join(told)
 
     def pytest_sessionfinish(self, session, exitstatus):
         """A run in which nothing was applicable has verified nothing, and is no success."""
@@ -66,9 +72,9 @@ class Verdict:
     """The outcome of a run, by property."""
 
     def __init__(self):
-        self.held, self.failed = set(), set()
+        self.held, self.failed, self.departing = set(), set(), set()
         self.not_applicable: dict[str, str] = {}
-        self.promises = self.cases = 0
+        self.promises = self.cases = self.rows = 0
         self.largest, self.largest_in = 0.0, ""
 
     @classmethod
@@ -76,7 +82,7 @@ class Verdict:
         """From the terminal reporter's reports, by outcome."""
         self = cls()
         paths = defaultdict(set)
-        for outcome in ("passed", "failed", "error", "skipped"):
+        for outcome in ("passed", "failed", "error", "skipped", "xfailed"):
             for report in stats.get(outcome, []):
                 facts = dict(getattr(report, "user_properties", []))
                 name = report.nodeid.rsplit("::", 1)[-1]
@@ -95,19 +101,25 @@ class Verdict:
                     continue
                 paths[prop].add(outcome)
                 self.cases += facts.get("cases", 0)
+                self.rows += facts.get("rows", 0)
                 if facts.get("error/bound", 0) > self.largest:
                     self.largest, self.largest_in = facts["error/bound"], name
         for prop, outcomes in paths.items():
-            (self.failed if outcomes & {"failed", "error"} else self.held).add(prop)
+            if outcomes & {"failed", "error"}:
+                self.failed.add(prop)
+            else:
+                (self.held if "passed" in outcomes else self.departing).add(prop)
         return self
 
     def line(self, subject: Subject, seconds: float) -> str:
         name = subject.layer.split(":")[-1]
         where = f"tensorflow {subject.tensorflow}, keras {subject.keras}"
         text = f"{name} of {where}: {len(self.held)} properties hold"
+        if self.departing:
+            text += f", {len(self.departing)} depart as known"
         if self.failed:
             text += f", {len(self.failed)} FAIL ({', '.join(sorted(self.failed))}),"
-        text += f" on {self.cases:,} cases ({seconds:.0f} s)"
+        text += f" on {self.cases:,} cases of {self.rows:,} rows ({seconds:.0f} s)"
         if self.largest_in:
             text += f"; largest error/bound {self.largest:.2f} in {self.largest_in}"
         known = len(subject.deviations)

@@ -2,27 +2,39 @@
 
 import numpy as np
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from tests.harness import drawing, layer
+from tests.harness import layer
 from tests.harness.cases import Case, noise, replace
-from tests.harness.compare import Mismatch, assert_same
+from tests.harness.compare import assert_same
 from tests.harness.layer import CLIP
-from tests.harness.paths import Path, arguments_of, the_layer
+from tests.harness.paths import Path, arguments_of, assert_refused, the_layer
 from tests.harness.releases import reset_state, set_state, starting_state
 
 CHOICES = {
-    "batch": (2, 3, 5),
+    "batch": (2, 3),
     "large": (None,),
     "activation": (CLIP,),
     "initial_state": (False,),
     "mask": ("random", None, "leading"),
-    "go_backwards": (True, False),
     "zero_output_for_mask": (False,),
+    "magnitude": ("one",),
 }
-"""A run is of few layers, and Hypothesis begins with the first of each: let these meet."""
-PLANS = 2  # a trace is made for each with and without a given state, and none is given back
+"""A stateful layer is built for its batch: a trace is made for each."""
+
 SEEDS = st.integers(0, 99)
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("call"), SEEDS, st.integers(1, 4)),
+        st.tuples(st.just("call with a state"), SEEDS),
+        st.tuples(st.just("reset")),
+        st.tuples(st.just("set the state"), SEEDS),
+        st.tuples(st.just("set the weights"), SEEDS),
+        st.tuples(st.just("refuse another batch"), SEEDS),
+        st.tuples(st.just("refuse other features"), SEEDS),
+    ),
+    max_size=8,
+)
+"""What is done to a stateful layer, one after the other."""
 
 
 def integers(seed: int, *shape: int) -> np.ndarray:
@@ -47,92 +59,73 @@ def exact(dtype: str, seed: int, *shape: int) -> np.ndarray:
     return np.ldexp(np.round(np.ldexp(2 * noise(seed, shape) - 1, digits)), -digits)
 
 
-def machine(path: Path, dtype: str) -> type[RuleBasedStateMachine]:
-    """The state machine of a stateful layer of that dtype, or mixed policy, on that path."""
-    computed = dtype.removeprefix("mixed_")
-    if computed != dtype:
-        path = path.with_options(dtype=dtype)
-    choices = {**CHOICES, "dtype": (computed,)}
-    # A trace knows the number of features; what it refuses is TensorFlow's business.
-    plans = PLANS if path.traced else None
-    wrong = ("another batch",) if path.traced else ("another batch", "other features")
+class StatefulLayer:
+    """The layer of a case on a path, stateful, and what its state should be."""
 
-    lacks = path.lacks | drawing.lacked()
+    def __init__(self, case: Case, path: Path, mixed: bool, sequences: bool):
+        self.path = path.with_options(dtype=f"mixed_{case.dtype}") if mixed else path
+        self.case, self.state = case, np.zeros((case.batch, case.units))
+        flags = {"return_sequences": sequences, "return_state": True}
+        self.made = self.path.layer(case, stateful=True, **flags)
+        self.sequences = sequences
+        self.reset()
 
-    class StatefulLayer(RuleBasedStateMachine):
-        @initialize(
-            case=drawing.cases(choices, lacks, integers=True, plans=plans),
-            sequences=st.booleans(),
-        )
-        def build(self, case: Case, sequences: bool):
-            self.case, self.state = case, np.zeros((case.batch, case.units))
-            flags = {"return_sequences": sequences, "return_state": True}
-            self.made, self.sequences = path.layer(case, stateful=True, **flags), sequences
-            self.reset()
-            self.call(self.after(0, 2))  # so that there is no run without a call, of either kind
-            if "initial_state" in layer.under_test().features:
-                self.go_on_from_a_state_that_is_given(1)
+    def do(self, step: tuple) -> None:
+        """One of STEPS, and the state that is left behind; Mismatch where either is wrong."""
+        what, *values = step
+        getattr(self, what.replace(" ", "_"))(*values)
+        assert_same("kept state", np.asarray(self.made.states[0]), self.state)
 
-        def after(self, seed: int, time: int) -> Case:
-            """A case that goes on from the state."""
-            shape = (self.case.batch, time)
-            mask = None if self.case.mask is None else noise(seed + 1, shape) < 0.7
-            inputs = exact(computed, seed, *shape, self.case.features)
-            return replace(self.case, inputs=inputs, mask=mask, initial_state=self.state)
+    def _next(self, seed: int, time: int) -> Case:
+        """A case that starts from the state."""
+        shape = (self.case.batch, time)
+        mask = None if self.case.mask is None else noise(seed + 1, shape) < 0.7
+        inputs = exact(self.case.dtype, seed, *shape, self.case.features)
+        return replace(self.case, inputs=inputs, mask=mask, initial_state=self.state)
 
-        def call(self, case: Case, **given):
-            outputs, state = path.results(replace(case, initial_state=None), self.made, **given)
-            expected, self.state = case.expected()
-            assert_same("outputs", outputs, expected if self.sequences else expected[:, -1])
-            assert_same("state", state, self.state)
+    def _run(self, case: Case, **given) -> None:
+        outputs, state = self.path.results(replace(case, initial_state=None), self.made, **given)
+        expected, self.state = case.expected()
+        assert_same("outputs", outputs, expected if self.sequences else expected[:, -1])
+        assert_same("state", state, self.state)
 
-        @rule(seed=SEEDS, time=st.integers(1, 4))
-        def go_on(self, seed, time):
-            self.call(self.after(seed, time))
+    def call(self, seed: int, time: int) -> None:
+        self._run(self._next(seed, time))
 
-        @precondition(lambda self: "initial_state" in layer.under_test().features)
-        @rule(seed=SEEDS)
-        def go_on_from_a_state_that_is_given(self, seed):
-            given = exact(computed, seed + 2, *self.state.shape)
-            self.state = starting_state(given, self.state)
-            case = self.after(seed, 2)
-            given = arguments_of(replace(case, initial_state=given))
-            self.call(case, initial_state=given["initial_state"])
+    def call_with_a_state(self, seed: int) -> None:
+        if "initial_state" not in layer.under_test().features:
+            return
+        given = exact(self.case.dtype, seed + 2, *self.state.shape)
+        self.state = starting_state(given, self.state)
+        case = self._next(seed, 2)
+        arguments = arguments_of(replace(case, initial_state=given))
+        self._run(case, initial_state=arguments["initial_state"])
 
-        @rule()
-        def reset(self):
-            with the_layer():
-                reset_state(self.made)
-            self.state = np.zeros_like(self.state)
+    def reset(self) -> None:
+        with the_layer():
+            reset_state(self.made)
+        self.state = np.zeros_like(self.state)
 
-        @rule(seed=SEEDS)
-        def set_the_state(self, seed):
-            self.state = exact(computed, seed, *self.state.shape)
-            with the_layer():
-                set_state(self.made, self.state)
+    def set_the_state(self, seed: int) -> None:
+        self.state = exact(self.case.dtype, seed, *self.state.shape)
+        with the_layer():
+            set_state(self.made, self.state)
 
-        @rule(seed=SEEDS)
-        def set_the_weights(self, seed):
-            shapes = [w.shape for w in self.case.weights]
-            weights = [integers(8 * seed + i, *shape) for i, shape in enumerate(shapes)]
-            names = ("kernel", "recurrent_kernel", "bias")[: len(weights)]
-            self.case = replace(self.case, **dict(zip(names, weights, strict=True)))
-            layer.set_weights(self.made, *weights)
+    def set_the_weights(self, seed: int) -> None:
+        shapes = [w.shape for w in self.case.weights]
+        weights = [integers(8 * seed + i, *shape) for i, shape in enumerate(shapes)]
+        names = ("kernel", "recurrent_kernel", "bias")[: len(weights)]
+        self.case = replace(self.case, **dict(zip(names, weights, strict=True)))
+        layer.set_weights(self.made, *weights)
 
-        @rule(seed=SEEDS, wrong=st.sampled_from(wrong))
-        def refuse(self, seed, wrong):
-            case = replace(self.after(seed, 2), initial_state=None, mask=None)
-            more = np.concatenate([case.inputs] * 2, axis=0 if wrong == "another batch" else 2)
-            try:
-                path.results(replace(case, inputs=more), self.made)
-            except Mismatch:
-                return
-            raise Mismatch(f"inputs of {wrong} are accepted")
+    def refuse_another_batch(self, seed: int) -> None:
+        self._refuse("inputs of another batch", seed, axis=0)
 
-        @invariant()
-        def the_state_is_kept(self):
-            kept = np.asarray(self.made.states[0]) if hasattr(self, "made") else None
-            if kept is not None:
-                assert_same("kept state", kept, self.state)
+    def refuse_other_features(self, seed: int) -> None:
+        if not self.path.traced:  # what a trace refuses is TensorFlow's business
+            self._refuse("inputs of other features", seed, axis=2)
 
-    return StatefulLayer
+    def _refuse(self, what: str, seed: int, axis: int) -> None:
+        case = replace(self._next(seed, 2), initial_state=None, mask=None)
+        more = replace(case, inputs=np.concatenate([case.inputs] * 2, axis))
+        assert_refused(what, lambda: self.path.results(more, self.made))
