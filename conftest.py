@@ -146,6 +146,7 @@ def asked_for(config):
     profile = config.option.hypothesis_profile
     usual = settings.get_profile(profile).max_examples
     return Session(
+        profile=profile,
         seed=int(config.option.hypothesis_seed),
         usual=usual,
         examples=int(config.getoption("--examples") or usual),
@@ -158,7 +159,9 @@ def pytest_unconfigure(config):
     if BEFORE in config.stash:
         from tests.harness import session
 
-        session.use(config.stash[BEFORE])
+        before = config.stash[BEFORE]
+        session.use(before)
+        settings.load_profile(before.profile)
 
 
 @pytest.hookimpl(tryfirst=True)

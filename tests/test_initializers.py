@@ -121,6 +121,19 @@ def test_each_initializer_object_reaches_its_slot_and_no_other(evidence, path):
         evidence.promised(what, weight, promise)
 
 
+@law(
+    "VarianceScaling",
+    "`stddev = sqrt(scale / n)`, where `n` is: number of input units in the weight tensor, if "
+    '`mode="fan_in"`; number of output units, if `mode="fan_out"`',
+    needs=slots.NEEDS,
+)
+def test_one_input_or_one_output_is_a_number_of_them_like_others(evidence, path):
+    for shape in ((1, 2000), (2000, 1)):
+        for kind in slots.SCALING:
+            promise = kind.promise(shape)
+            evidence.promised(f"{kind} {shape}", slots.kernel(*shape, kind.given), promise)
+
+
 @law("SimpleRNN", SLOTS, needs=slots.NEEDS)
 def test_the_three_weights_are_drawn_independently(evidence, path):
     uniform = dict.fromkeys(slots.SLOTS, "random_uniform")

@@ -172,6 +172,14 @@ class Evidence:
         return log_p / bound
 
 
+_under_way: list[tuple[str, Path]] = []
+
+
+def under_way() -> tuple[str, Path] | None:
+    """The law that is being tested, and on which path."""
+    return _under_way[-1] if _under_way else None
+
+
 class Law:
     """One sentence about what is drawn at random, tested on a fixed number of draws on each path.
 
@@ -195,6 +203,7 @@ class Law:
     def check(self, path: Path, record: Callable[[str, object], None]) -> None:
         """Test the law on that path, and record how much was seen and how improbable it was."""
         evidence, run = Evidence(), session.current()
+        _under_way.append((self.name, path))
         try:
             with seeded(run.seed_of(f"{self.name}[{path}]") % 2**32):
                 self.body(evidence, path)
@@ -206,6 +215,7 @@ class Law:
             )
             raise
         finally:
+            _under_way.pop()
             record("entries", len(evidence.seen))
             record("cases", len(evidence.seen) + evidence.exact)
 

@@ -202,14 +202,26 @@ def _load(name: str):
 
 
 _under_test: LayerUnderTest | None = None
+_kept: list = []
+
+
+def kept(maxsize: int):
+    """Keep what a function makes of the layer under test, until there is another."""
+
+    def decorate(function):
+        keeping = functools.lru_cache(maxsize)(function)
+        _kept.append(keeping)
+        return keeping
+
+    return decorate
 
 
 def select(name: str) -> None:
     """Make the layer of that name the one under test, or raise Unusable."""
     global _under_test
     _under_test = LayerUnderTest(name)
-    for kept in (kept_layer, traced_layer):
-        kept.cache_clear()
+    for keeping in _kept:
+        keeping.cache_clear()
 
 
 def under_test() -> LayerUnderTest:
@@ -226,8 +238,8 @@ def _built(units: int, features: int, options: tuple[tuple[str, object], ...]):
 TRACES_KEPT = 512
 """Nothing of what XLA compiles is given back, so that what is traced is kept and used again."""
 
-kept_layer = functools.lru_cache(maxsize=64)(_built)
-traced_layer = functools.lru_cache(maxsize=TRACES_KEPT)(_built)
+kept_layer = kept(maxsize=64)(_built)
+traced_layer = kept(maxsize=TRACES_KEPT)(_built)
 
 
 def set_weights(layer, *weights) -> None:

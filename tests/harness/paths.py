@@ -1,7 +1,6 @@
 """The paths: ways to run a layer that must all give the same."""
 
 import contextlib
-import functools
 import inspect
 import traceback
 from collections.abc import Callable, Mapping
@@ -176,7 +175,7 @@ def arguments_of(case: Case) -> dict:
     return arguments
 
 
-@functools.lru_cache(maxsize=layer.TRACES_KEPT)
+@layer.kept(maxsize=layer.TRACES_KEPT)
 def _traced(path: Path, made, arguments: tuple[str, ...], shape):
     """One tf.function for each layer, choice of arguments and, where it matters, shape."""
     return path.call(made)

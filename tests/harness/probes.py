@@ -11,14 +11,13 @@ were at that step, scaling included, and all else is an exact 0 or 1.
 """
 
 import contextlib
-import functools
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from tests.harness import layer
+from tests.harness import laws, layer
 from tests.harness.paths import CELL, EAGER, Path, the_layer
 from tests.harness.releases import tf
 
@@ -111,8 +110,9 @@ def as_it_is(call):
     return call
 
 
-@functools.lru_cache(maxsize=64)
-def _call(under_test, path: Path, training, around, options: tuple):
+@layer.kept(maxsize=64)
+def _call(law, path: Path, training, around, options: tuple):
+    """A new layer for each law: which numbers it draws depends on no other test."""
     made = built(**dict(options), **dict(path.options))
     more = {} if training is None else {"training": training}
     return path.call(around(lambda x, **given: made(x, **more, **given)))
@@ -124,7 +124,7 @@ def outputs(path, training: bool | None = True, given=None, around=as_it_is, **o
     training: the call's argument; None leaves it out. given: `arguments` other than the usual.
     around: what to make of the call before it is traced.
     """
-    key = layer.under_test(), path, training, around, tuple(sorted(options.items()))
+    key = laws.under_way(), path, training, around, tuple(sorted(options.items()))
     with the_layer():
         return _call(*key)(**(given or arguments()))
 

@@ -11,11 +11,12 @@ from tests.harness import sizes
 class Session:
     """One run.
 
-    seed: all that is drawn comes from it. usual: the profile's number of examples for each property
-    and path; examples: the number that was asked for. sweep: the largest size of the sweeps over
-    every size. case: the one case to run, as text, or None.
+    profile: its Hypothesis profile. seed: all that is drawn comes from it. usual: the profile's
+    number of examples for each property and path; examples: the number that was asked for. sweep:
+    the largest size of the sweeps over every size. case: the one case to run, as text, or None.
     """
 
+    profile: str = "default"
     seed: int = 0
     usual: int = 18
     examples: int = 18

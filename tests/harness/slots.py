@@ -78,6 +78,12 @@ AS_OBJECTS = (
 )
 
 
+SCALING = tuple(
+    kind for kind in (*BY_NAME, *AS_OBJECTS) if kind.name.startswith(("he_", "lecun_", "variance"))
+)
+"""Those that depend on the number of inputs, or of outputs, alone."""
+
+
 def each_in_each_slot(kinds: tuple[Initializer, ...]) -> Iterator[tuple[str, np.ndarray, Promise]]:
     """What was put into a slot, the weight that came, and what is promised of it.
 

@@ -72,6 +72,21 @@ def exchanged_shapes(right):
 
 
 @planted(
+    "a number of inputs or outputs is taken to be two at least",
+    tf.keras.initializers.VarianceScaling,
+    "__call__",
+    "one_input_or_one_output_is_a_number_of_them_like_others",
+)
+def two_at_least(right):
+    def call(self, shape, *args, **more):
+        one = {"fan_in": shape[0], "fan_out": shape[-1]}.get(self.mode) == 1
+        drawn = right(self, shape, *args, **more)
+        return drawn / tf.cast(2.0, drawn.dtype) ** 0.5 if one else drawn
+
+    return call
+
+
+@planted(
     "an RNN of a cell is unrolled by default",
     RNN,
     "__init__",

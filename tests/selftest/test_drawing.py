@@ -11,17 +11,17 @@ import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
 
 from reference.rounding import FORMATS
-from tests.harness import arguments, drawing, layer
-from tests.harness.cases import Case, noise, replace
+from tests.harness import arguments, drawing, layer, session
+from tests.harness.cases import Case, evaluated, noise, replace
 from tests.harness.layer import CLIP
+from tests.harness.values import kept_exact
 
-NAMES = {"Case": Case, "np": np, "noise": noise}
 DRAWS = 600
 REPRODUCIBLE = {
     "database": None,
     "deadline": None,
     "derandomize": True,
-    "suppress_health_check": list(HealthCheck),
+    "suppress_health_check": list(HealthCheck),  # the machine may be busy, and conditions are rare
 }
 
 
@@ -29,10 +29,11 @@ REPRODUCIBLE = {
 def drawn(kind="floats", count=DRAWS):
     """That many cases of a strategy, the same ones in every run."""
     found = []
+    masked = {**drawing.EXACT, **drawing.ALWAYS_MASKED}
     strategy = {
-        "floats": drawing.cases({}),
-        "integers": drawing.cases(drawing.EXACT, integers=True),
-        "masked integers": drawing.cases({**drawing.EXACT, **drawing.ALWAYS_MASKED}, integers=True),
+        "floats": drawing.cases(drawing.all_choices()),
+        "integers": drawing.cases(drawing.replaced(drawing.EXACT), of_integers=True),
+        "masked integers": drawing.cases(drawing.replaced(masked), of_integers=True),
     }[kind]
 
     @settings(max_examples=count, phases=[Phase.generate], **REPRODUCIBLE)
@@ -47,7 +48,7 @@ def drawn(kind="floats", count=DRAWS):
 def simplest(condition, **changes):
     """What a failure of that condition would be reported as."""
     finding = settings(max_examples=2000, **REPRODUCIBLE)
-    return find(drawing.cases(changes), condition, settings=finding)
+    return find(drawing.cases(drawing.replaced(changes)), condition, settings=finding)
 
 
 def has_rows(case):
@@ -64,7 +65,6 @@ CORNERS = {
     "more than 32 steps": lambda c: c.time > 32,
     "one unit": lambda c: c.units == 1,
     "more than 16 units": lambda c: c.units > 16,
-    "more than 128 units": lambda c: c.units > 128,
     "one feature": lambda c: c.features == 1,
     "more than 16 features": lambda c: c.features > 16,
     "features equal to units": lambda c: c.features == c.units > 1,
@@ -100,7 +100,7 @@ CORNERS = {
     "every option given": lambda c: {"activation", "use_bias", "dtype"} <= c.options.keys(),
     "a default given by name": lambda c: c.options.get("activation") == "tanh",
     **{d: lambda c, d=d: c.dtype == d for d in FORMATS},
-    **{f"activation {a}": lambda c, a=a: c.activation == a for a in drawing.CHOICES["activation"]},
+    **{f"activation {a}": lambda c, a=a: c.activation == a for a in drawing.OPTIONS["activation"]},
 }
 
 
@@ -117,17 +117,17 @@ def test_integers_reach_as_well(corner):
 
 def test_every_kind_of_mask_is_drawn():
     # From the plans, since a short mask may be of several kinds.
-    plans = drawing.pool(tuple(drawing.CHOICES.items()), 60, 0)
-    assert {plan.mask for plan in plans} == set(drawing.CHOICES["mask"])
+    plans = drawing.pool(tuple(drawing.all_choices().items()), 60, 0)
+    assert {plan.mask for plan in plans} == set(drawing.OPTIONS["mask"])
 
 
 @pytest.mark.parametrize("size", [12, 24, 60])
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_a_pool_of_plans_holds_each_choice_about_as_often_as_it_stands_there(size, seed):
-    plans = drawing.pool(tuple(drawing.CHOICES.items()), size, seed)
+    plans = drawing.pool(tuple(drawing.all_choices().items()), size, seed)
     assert len(plans) == size
-    for name, choices in drawing.CHOICES.items():
-        if name in ("large", *drawing.LARGE):
+    for name, choices in drawing.all_choices().items():
+        if name in ("large", *drawing.DIMENSIONS):
             continue  # the first is no part of a plan, and it overwrites one of the others
         chosen = [getattr(plan, name) for plan in plans]
         counts = [chosen.count(choice) / choices.count(choice) for choice in choices]
@@ -137,15 +137,15 @@ def test_a_pool_of_plans_holds_each_choice_about_as_often_as_it_stands_there(siz
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_a_pool_of_plans_holds_large_sizes_of_every_kind(seed):
-    kinds = drawing.CHOICES["large"]
-    plans = drawing.pool(tuple(drawing.CHOICES.items()), 2 * len(kinds), seed)
-    for name, sizes in drawing.LARGE.items():
-        assert sum(getattr(plan, name) in sizes for plan in plans) == 2 * kinds.count(name)
+    kinds = drawing.OPTIONS["large"]
+    plans = drawing.pool(tuple(drawing.all_choices().items()), 2 * len(kinds), seed)
+    for name, sizes in session.current().sizes.items():
+        assert sum(getattr(plan, name) in sizes.large for plan in plans) == 2 * kinds.count(name)
 
 
 def test_pools_of_like_choices_have_plans_in_common_and_a_small_one_begins_a_large_one():
-    choices = tuple(drawing.CHOICES.items())
-    masked = tuple({**drawing.CHOICES, **drawing.ALWAYS_MASKED}.items())
+    choices = tuple(drawing.all_choices().items())
+    masked = tuple(drawing.replaced(drawing.ALWAYS_MASKED).items())
     pool = drawing.pool(choices, 12, 0)
     assert drawing.pool(choices, 5, 0) == pool[:5] != drawing.pool(choices, 5, 1)
     for plan, other in zip(pool, drawing.pool(masked, 12, 0), strict=True):
@@ -156,7 +156,7 @@ def test_what_a_layer_lacks_is_not_drawn():
     lacks = {"mask", "initial_state", "go_backwards", "use_bias"}
 
     @settings(max_examples=50, phases=[Phase.generate], **REPRODUCIBLE)
-    @given(drawing.cases({}, lacks))
+    @given(drawing.cases(drawing.without(drawing.all_choices(), lacks)))
     def check(case):
         assert case.mask is None
         assert case.initial_state is None
@@ -167,52 +167,76 @@ def test_what_a_layer_lacks_is_not_drawn():
 
 
 def test_choices_are_replaced_by_what_a_property_asks_for():
+    asked_for = {"batch": (3,), "large": (None,), "dtype": ("float64",)}
+
     @settings(max_examples=50, phases=[Phase.generate], **REPRODUCIBLE)
-    @given(drawing.cases({"batch": (3,), "large": (None,), "dtype": ("float64",)}, plans=12))
+    @given(drawing.cases(drawing.replaced(asked_for), plans=12))
     def check(case):
         assert (case.batch, case.dtype) == (3, "float64")
 
     check()
 
 
-def test_sizes_of_a_pool_are_no_more_than_it_has_while_the_options_are_any():
-    sizes, options = set(), set()
+def test_a_path_that_knows_no_shape_is_given_any_batch_and_time_of_the_run():
+    shapes, plans = set(), set()
 
     @settings(max_examples=300, phases=[Phase.generate], **REPRODUCIBLE)
-    @given(drawing.cases({}, sizes=12))
+    @given(drawing.cases(drawing.all_choices(), plans=4, any_shape=True))
     def collect(case):
-        sizes.add((case.batch, case.time, case.features, case.units))
-        options.add((case.dtype, case.activation, case.go_backwards, case.mask is None))
+        shapes.add((case.batch, case.time))
+        plans.add((case.features, case.units, case.dtype, case.activation))
 
     collect()
-    assert len(sizes) <= 12
-    assert len(options) > 48
+    assert len(plans) <= 4
+    assert len(shapes) > 20
 
 
 # ------------------------------------------------------------------------------------------ values
 
 
-def whole(array):
-    return np.array([int(v) for v in np.ravel(array)], object).reshape(np.shape(array))
+def scale_of(array):
+    """The largest power of two of which all numbers are multiples."""
+    mantissas, exponents = np.frexp(array[array != 0])
+    mantissas = np.ldexp(mantissas, 53).astype(np.int64)
+    last_bits = np.log2(mantissas & -mantissas).astype(int)
+    return np.ldexp(1.0, int(np.min(exponents - 53 + last_bits, initial=1000)))
+
+
+def first_rows(case, count=4):
+    """The case with fewer rows: those that there are do not depend on the others."""
+    rows = {name: getattr(case, name) for name in ("inputs", "initial_state", "mask")}
+    return replace(case, **{n: None if v is None else v[:count] for n, v in rows.items()})
 
 
 def largest_sum(case):
-    """The largest |x||W| + |h||U| + |b| of any unmasked step, in integers of any length."""
-    x, W, U = whole(case.inputs), whole(case.kernel), whole(case.recurrent_kernel)
-    b = whole(np.zeros(case.units)) if case.bias is None else whole(case.bias)
-    start = np.zeros((case.batch, case.units))
-    h = whole(start if case.initial_state is None else case.initial_state)
+    """The largest |x||W| + |h||U| + |b| of any unmasked step, in units of which all are multiples.
+
+    An activation that clips is exact in units of 1 alone. Long double has all integers to 2^64.
+    """
+    case = first_rows(case)
+    units = [scale_of(case.inputs) * scale_of(case.kernel)]
+    units += [scale_of(a) for a in (case.bias, case.initial_state) if a is not None]
+    unit = 1.0 if case.activation == CLIP else min(units)
+    assert case.activation != CLIP or min(units) >= 1
+    x = np.asarray(case.inputs / scale_of(case.inputs), np.longdouble)
+    W = np.asarray(case.kernel / (unit / scale_of(case.inputs)), np.longdouble)
+    U = np.asarray(case.recurrent_kernel, np.longdouble)
+    b, h = (
+        np.zeros(case.units, np.longdouble) if a is None else np.asarray(a / unit, np.longdouble)
+        for a in (case.bias, case.initial_state)
+    )
+    h = np.broadcast_to(h, (case.batch, case.units))
     steps = range(case.time)
-    largest = 0
+    largest = 0.0
     for t in reversed(steps) if case.go_backwards else steps:
-        size = abs(x[:, t]).dot(abs(W)) + abs(h).dot(abs(U)) + abs(b)
-        z = x[:, t].dot(W) + h.dot(U) + b
+        size = abs(x[:, t]) @ abs(W) + abs(h) @ abs(U) + abs(b)
+        z = x[:, t] @ W + h @ U + b
         if case.activation == "relu":
             z = np.maximum(z, 0)
         elif case.activation == CLIP:
             z = np.clip(z, -1, 1)
         live = np.ones(case.batch, bool) if case.mask is None else case.mask[:, t]
-        largest = max([largest, *size[live].ravel()])
+        largest = max(largest, float(np.max(size[live], initial=0)))
         h = np.where(live[:, None], z, h)
     return largest
 
@@ -234,14 +258,16 @@ def test_no_sum_is_inexact_because_a_mask_took_out_what_cancelled_it():
         activation="linear",
         dtype="float16",
     )
-    assert largest_sum(drawing.kept_exact(case)) < FORMATS["float16"].integers
+    assert largest_sum(kept_exact(case)) < FORMATS["float16"].integers
 
 
-def test_integer_cases_hold_integers_of_their_dtype():
+def test_integer_cases_hold_integers_times_one_power_of_two_each():
     for case in drawn("integers"):
         for array in (case.inputs, *case.weights, case.initial_state):
-            if array is not None:
-                assert np.array_equal(array, np.rint(array))
+            if array is not None and array.any():
+                whole_numbers = array / scale_of(array)
+                assert np.array_equal(whole_numbers, np.rint(whole_numbers))
+                assert abs(whole_numbers).max() <= FORMATS[case.dtype].integers
 
 
 def test_integer_cases_that_were_cut_short_are_few():
@@ -321,20 +347,20 @@ def same(a, b):
 @pytest.mark.parametrize("kind", ["floats", "integers", "masked integers"])
 def test_a_case_prints_as_the_expression_that_makes_it(kind):
     for case in drawn(kind, DRAWS if kind == "floats" else 300)[::3]:
-        again = eval(repr(case), NAMES)
+        again = evaluated(repr(case))
         assert same(again, case)
 
 
 def test_the_named_corners_print_as_the_expressions_that_make_them():
-    for integers in (True, False):
-        for case in drawing.corners(integers).values():
-            assert same(eval(repr(case), NAMES), case)
+    for integers, kind in ((True, drawing.EXACT), (False, {})):
+        for case in drawing.corners(drawing.replaced(kind), integers):
+            assert same(evaluated(repr(case)), case)
 
 
 def test_numbers_that_are_no_numbers_print_as_well():
     inputs = np.array([[[np.inf], [-np.inf], [np.nan]]])
     case = Case(inputs, np.ones((1, 1)), np.ones((1, 1)))
-    again = eval(repr(case), NAMES)
+    again = evaluated(repr(case))
     assert np.array_equal(again.inputs, inputs, equal_nan=True)
 
 
@@ -349,7 +375,7 @@ def test_a_case_that_is_changed_does_not_print_as_the_formula_that_it_was():
     case = next(c for c in drawn() if c.inputs.size > 240 and c.batch > 1)
     for inputs in (case.inputs[:, ::-1], -case.inputs, case.inputs[:1], case.inputs.copy() * 0):
         changed = replace(case, inputs=inputs, mask=None, initial_state=None)
-        assert same(eval(repr(changed), NAMES), changed)
+        assert same(evaluated(repr(changed)), changed)
 
 
 def test_what_is_written_into_an_array_is_what_is_printed():
@@ -357,7 +383,7 @@ def test_what_is_written_into_an_array_is_what_is_printed():
     inputs = case.inputs.copy()
     inputs[0, 0, 0] = 0.5
     changed = replace(case, inputs=inputs)
-    assert eval(repr(changed), NAMES).inputs[0, 0, 0] == 0.5
+    assert evaluated(repr(changed)).inputs[0, 0, 0] == 0.5
 
 
 # ------------------------------------------------------------------------------ minimal examples
@@ -389,15 +415,17 @@ def test_the_simplest_case_that_tells_directions_apart_has_two_steps():
 
 def test_the_simplest_case_of_many_units_has_nothing_else_that_is_large():
     case = simplest(lambda case: case.units > 16)
-    assert case.units == 17
+    sizes = session.current().sizes["units"]
+    assert case.units == min(size for size in (*sizes.usual, *sizes.large) if size > 16)
     assert case.inputs.shape == (1, 1, 1)
 
 
 def test_every_option_of_the_layer_is_drawn_or_tried():
-    assert layer.OPTIONS.keys() <= drawing.CHOICES.keys() | arguments.UNUSUAL.keys()
+    assert layer.OPTIONS.keys() <= drawing.OPTIONS.keys() | arguments.UNUSUAL.keys()
 
 
 def test_recomputing_the_sums_finds_one_that_is_too_large():
-    # Or the checks above could not fail: 3 * 2^52 is beyond the integers of float64.
-    case = Case(np.array([[[2.0**52]]]), np.array([[3.0]]), np.array([[1.0]]), dtype="float64")
-    assert largest_sum(case) == 3 * 2**52 > FORMATS["float64"].integers
+    # Or the checks above could not fail: 1 + 3 * 2^52 is beyond the integers of float64.
+    inputs, one = np.array([[[2.0**52]]]), np.array([[1.0]])
+    case = Case(inputs, 3 * one, one, bias=one[0], dtype="float64")
+    assert largest_sum(case) == 3 * 2**52 + 1 > FORMATS["float64"].integers

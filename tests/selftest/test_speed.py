@@ -10,6 +10,7 @@ from tests.harness.compare import assert_steps
 from tests.harness.drawing import NEVER_MASKED
 from tests.harness.paths import UNKNOWN
 from tests.harness.releases import tf
+from tests.harness.values import floats
 
 CHOICES = {**NEVER_MASKED, "activation": ("tanh",), "dtype": ("float32",), "batch": (1, 2, 3, 5, 8)}
 CHOICES["large"] = (None,)
@@ -17,10 +18,10 @@ CHOICES["large"] = (None,)
 
 def cases():
     """The same cases for both ways: a pool of plans, and fresh values for each."""
-    allowed = {**drawing.CHOICES, **CHOICES, "zero_output_for_mask": (False,)}
+    allowed = drawing.replaced({**CHOICES, "zero_output_for_mask": (False,)})
     plans = drawing.pool(tuple(allowed.items()), 12, 0)
     for i in itertools.count():
-        yield plans[i % 12].case(i, drawing.floats(1.0, 1.0))
+        yield plans[i % 12].case(i, floats())
 
 
 def the_way_of_the_suite(case):
