@@ -1,6 +1,7 @@
 """Known departures of named releases from their documentation, as data."""
 
 import functools
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path as File
@@ -22,7 +23,8 @@ class Deviation:
     sentence: what the documentation says; departs: what the release does instead. shown_by: the
     property that fails on the witness, the fields of one case, on the first of `paths`; without a
     witness, the property that is one itself. properties: those that fail on matching cases too, or
-    "*" for every one. paths: where; none, everywhere.
+    "*" for every one. paths: where; none, everywhere. fails_with: a regular expression for
+    `re.search` in the message of the failure, as specific as the wrong behaviour is.
     part: "SimpleRNN", or its base "RNN", or what any layer meets: an "activation", a "wrapper" ...
     keras, tensorflow: the releases that show it. where: features of a case (`Case.summary`), or
     arguments of a property that needs none, and the values of each that show it. upstream: the
@@ -33,6 +35,7 @@ class Deviation:
     sentence: str
     departs: str
     shown_by: str
+    fails_with: str
     upstream: str
     where: Mapping[str, list] = field(default_factory=dict, hash=False)
     witness: Mapping[str, object] = field(default_factory=dict, hash=False)
@@ -74,6 +77,10 @@ class Deviation:
         path = facts.get("path")
         there = path is None or path in (self.paths or (path,))
         return name in (self.shown_by, *self.properties) and there and self._has(facts)
+
+    def matches(self, message: str) -> bool:
+        """Return whether the message of a failure is the one that this deviation gives."""
+        return re.search(self.fails_with, message) is not None
 
     def _has(self, facts: Mapping[str, object]) -> bool:
         return all(facts.get(feature) in values for feature, values in self.where.items())
@@ -131,6 +138,10 @@ def _deviation(entry) -> Deviation:
             raise ValueError(f"its witness is no case: {error}") from None
         if unknown := set(deviation.where) - set(summary):
             raise ValueError(f"unknown feature {sorted(unknown)[0]} in where")
+    try:
+        re.compile(deviation.fails_with)
+    except re.error as error:
+        raise ValueError(f"fails_with does not compile: {error}") from None
     _ = deviation.applies
     return deviation
 
