@@ -64,6 +64,7 @@ class Case:
     (batch, time) of booleans, or None. All numbers are float64 and are rounded, when the case is
     made, to numbers of `dtype`, in which the layer runs.
     leave_defaults: whether options at their documented default are left out of the constructor.
+    instead: the case whose documented results a release gives for this one, where that is known.
     """
 
     inputs: np.ndarray
@@ -77,6 +78,7 @@ class Case:
     go_backwards: bool = False
     zero_output_for_mask: bool = False
     leave_defaults: bool = True
+    instead: "Case | None" = None
 
     def __post_init__(self):
         for name in ("inputs", "kernel", "recurrent_kernel", "bias", "initial_state"):
@@ -208,6 +210,8 @@ class Case:
         parts = []
         for field in fields(self):
             value = getattr(self, field.name)
+            if field.name == "instead":
+                continue
             if isinstance(value, np.ndarray) or value != field.default:
                 parts.append(f"{field.name}={_expression(value)}")
         return f"Case({', '.join(parts)})"

@@ -1,6 +1,7 @@
 """Known departures of named releases from their documentation, as data."""
 
 import functools
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path as File
@@ -8,8 +9,9 @@ from pathlib import Path as File
 import numpy as np
 from packaging.specifiers import SpecifierSet
 
+from reference.rounding import FORMATS
 from tests.harness import Unusable, layer, read_toml
-from tests.harness.cases import Case
+from tests.harness.cases import Case, replace
 from tests.harness.releases import KERAS, TENSORFLOW
 
 FILE = File(__file__).with_name("deviations.toml")
@@ -22,7 +24,10 @@ class Deviation:
     sentence: what the documentation says; departs: what the release does instead. shown_by: the
     property that fails on the witness, the fields of one case, on the first of `paths`; without a
     witness, the property that is one itself. properties: those that fail on matching cases too, or
-    "*" for every one. paths: where; none, everywhere.
+    "*" for every one. paths: where; none, everywhere. fails_with: a regular expression for
+    `re.search` in the message of the failure, as specific as the wrong behaviour is.
+    instead: the name of a function of INSTEAD, where the wrong behaviour can be stated; `shown_by`
+    must then find it.
     part: "SimpleRNN", or its base "RNN", or what any layer meets: an "activation", a "wrapper" ...
     keras, tensorflow: the releases that show it. where: features of a case (`Case.summary`), or
     arguments of a property that needs none, and the values of each that show it. upstream: the
@@ -33,12 +38,14 @@ class Deviation:
     sentence: str
     departs: str
     shown_by: str
+    fails_with: str
     upstream: str
     where: Mapping[str, list] = field(default_factory=dict, hash=False)
     witness: Mapping[str, object] = field(default_factory=dict, hash=False)
     part: str = "SimpleRNN"
     keras: str = ""
     tensorflow: str = ""
+    instead: str = ""
     paths: tuple[str, ...] = ()
     properties: tuple[str, ...] = ()
 
@@ -76,7 +83,8 @@ class Deviation:
         return name in (self.shown_by, *self.properties) and there and self._has(facts)
 
     def matches(self, message: str) -> bool:
-        return True
+        """Return whether the message of a failure is the one that this deviation gives."""
+        return re.search(self.fails_with, message) is not None
 
     def _has(self, facts: Mapping[str, object]) -> bool:
         return all(facts.get(feature) in values for feature, values in self.where.items())
@@ -86,6 +94,22 @@ class Deviation:
         return Case(
             **{k: np.array(v, float) if isinstance(v, list) else v for k, v in self.witness.items()}
         )
+
+
+def inputs_in_float32(case: Case) -> Case:
+    """What is given is rounded to float32 first."""
+    given = {"inputs": case.inputs, "initial_state": case.initial_state}
+    float32 = FORMATS["float32"].round
+    return replace(case, **{n: None if v is None else float32(v) for n, v in given.items()})
+
+
+def mask_ignored(case: Case) -> Case:
+    """The mask is lost, and masked steps are steps of zeros."""
+    return replace(case.with_inputs(~case.mask, 0.0), mask=None)
+
+
+INSTEAD = {f.__name__: f for f in (inputs_in_float32, mask_ignored)}
+"""From a case to the one whose documented results are what a deviation gives for it."""
 
 
 KINDS = {"where": dict, "witness": dict, "paths": list, "properties": list}
@@ -134,6 +158,12 @@ def _deviation(entry) -> Deviation:
             raise ValueError(f"its witness is no case: {error}") from None
         if unknown := set(deviation.where) - set(summary):
             raise ValueError(f"unknown feature {sorted(unknown)[0]} in where")
+    try:
+        re.compile(deviation.fails_with)
+    except re.error as error:
+        raise ValueError(f"fails_with does not compile: {error}") from None
+    if deviation.instead and deviation.instead not in INSTEAD:
+        raise ValueError(f"instead: {deviation.instead} is none of {', '.join(INSTEAD)}")
     _ = deviation.applies
     return deviation
 

@@ -61,11 +61,14 @@ CALL_ARGUMENTS = ("initial_state", "mask", "training")
 
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+TRACED_FROM = re.compile(r"\Ain user code:\n\n(?: {4}.*\n)+\n {4}\w+: ")
+"""The lines of source that AutoGraph puts before the message of an error in a trace."""
 
 
 def one_line(error: Exception) -> str:
-    """What an exception says, in one line of at most 400 characters."""
-    return " ".join(COLOUR.sub("", str(error)).split())[:400]
+    """Return the message of an exception in one line of at most 400 characters, without the source
+    lines of a trace, whose paths differ from machine to machine and leave no room for the cause."""
+    return " ".join(TRACED_FROM.sub("", COLOUR.sub("", str(error))).split())[:400]
 
 
 class LayerUnderTest:

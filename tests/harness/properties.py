@@ -154,6 +154,7 @@ class Check:
         except Mismatch as mismatch:
             known = self.prop.known(self.path, {**prepared.summary(), **drawn})
             if alike := [d for d in known if d.matches(str(mismatch))]:
+                self._hold_to_what_is_known(alike, prepared, drawn)
                 self.expected += 1
                 self.shown.update((d.id, d) for d in alike)
                 return
@@ -163,6 +164,16 @@ class Check:
         finally:
             layer.under_test().a_case_is_done()
         self.largest = max(self.largest, ledger.largest)
+
+    def _hold_to_what_is_known(self, known, case: Case, drawn: Mapping[str, object]) -> None:
+        """Where the wrong behaviour can be stated, the layer must show it, and no other one."""
+        for name in {d.instead for d in known if d.instead and d.shown_by == self.prop.name}:
+            instead = replace(case, instead=deviations.INSTEAD[name](case))
+            try:
+                self.prop.body(instead, self.path, **drawn)
+            except Mismatch as mismatch:
+                mismatch.context = self._explain(case, case, drawn, None, known)
+                raise
 
     def repeat(self, text: str) -> None:
         """Check the property on the one case that a failure printed."""

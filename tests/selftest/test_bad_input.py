@@ -156,6 +156,7 @@ id = "an-example"
 sentence = "what is documented"
 departs = "what happens"
 shown_by = "test_integers_give_the_recurrence_exactly"
+fails_with = '^outputs\\[.*\\(exact\\)$'
 paths = ["unroll"]
 upstream = "not reported"
 keras = ">=3"
@@ -185,6 +186,8 @@ BROKEN = {
     "a bad specifier": (changed('">=3"', '"three"'), "three"),
     "a specifier that is a number": (changed('">=3"', "3"), "keras"),
     "an unknown feature": (changed("mask = [true]", "masked = [true]"), "masked"),
+    "no pattern of the failure": (changed("fails_with", "# fails_with"), "fails_with"),
+    "a pattern that does not compile": (changed("^outputs", "(outputs"), "does not compile"),
     "a value that is no list": (changed("mask = [true]", "mask = true"), "mask"),
     "paths that are no list": (changed('["unroll"]', '"unroll"'), "paths"),
     "a witness with an unknown field": (changed("kernel = [[1.0]]", "kernl = [[1.0]]"), "kernl"),
