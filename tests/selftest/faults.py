@@ -10,37 +10,61 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from packaging.specifiers import SpecifierSet
 
-from tests.harness.releases import KERAS_2, tf
+from tests.harness.releases import KERAS, KERAS_2, tf
 
 SimpleRNN = tf.keras.layers.SimpleRNN
 
 
 @dataclass(frozen=True)
 class Fault:
-    """layer: what `--layer` is given. breaks: the properties that must fail; what rests on them may
-    fail as well. plant: a context in which a fault stands elsewhere than in the layer."""
+    """A deliberate fault and the properties that find it.
+
+    layer: what `--layer` is given. breaks: the properties that must fail; what rests on them may
+    fail as well. plant: a context in which a fault stands elsewhere than in the layer. against: the
+    sentences of `documentation.toml` that the fault contradicts, each as "Object: beginning of the
+    sentence"; a beginning stands for every claimed sentence of the object that starts so. keras:
+    the releases that can have the fault.
+    """
 
     what: str
     layer: str
     breaks: tuple[str, ...]
     plant: Callable[[], AbstractContextManager] = nullcontext
     name: str = ""
+    against: tuple[str, ...] = ()
+    keras: str = ""
 
     def __str__(self) -> str:
         return self.name or self.layer.partition(":")[2]
+
+    @property
+    def applies(self) -> bool:
+        """Whether the installed release can have it."""
+        return SpecifierSet(self.keras, prereleases=True).contains(KERAS)
+
+    def is_against(self, documented: str, sentence: str) -> bool:
+        """Whether it contradicts that sentence about that object."""
+        return any(f"{documented}: {sentence}".startswith(text) for text in self.against)
 
 
 FAULTS: list[Fault] = []
 
 
-def fault(what: str, *breaks: str, among: list[Fault] = FAULTS):
-    """Register a wrong layer among others. breaks: without the `test_`."""
+def each(given: str | tuple[str, ...]) -> tuple[str, ...]:
+    """One text or several, as a tuple."""
+    return (given,) if isinstance(given, str) else given
+
+
+def fault(what: str, *breaks: str, against: str | tuple[str, ...] = (), keras="", among=FAULTS):
+    """Register a wrong layer among others. breaks: without the `test_`. against, keras: as in
+    Fault."""
 
     def register(cls):
-        among.append(
-            Fault(what, f"{cls.__module__}:{cls.__name__}", tuple(f"test_{b}" for b in breaks))
-        )
+        tests = tuple(f"test_{b}" for b in breaks)
+        name = f"{cls.__module__}:{cls.__name__}"
+        among.append(Fault(what, name, tests, against=each(against), keras=keras))
         return cls
 
     return register

@@ -23,10 +23,10 @@ FAULTS_AROUND: list[Fault] = []
 fault = partial(faults.fault, among=FAULTS_AROUND)
 
 
-def planted(what: str, where, name: str, *breaks: str):
+def planted(what: str, where, name: str, *breaks: str, against=(), keras=""):
     """Register a function of (right, ...) that is to take the place of an attribute `right`.
 
-    breaks: the properties that must fail, without the `test_`.
+    breaks: the properties that must fail, without the `test_`. against, keras: as in Fault.
     """
 
     def register(wrong: Callable) -> Callable:
@@ -36,7 +36,9 @@ def planted(what: str, where, name: str, *breaks: str):
             return mock.patch.object(where, name, wrong(right))
 
         tests = tuple(f"test_{b}" for b in breaks)
-        FAULTS_AROUND.append(Fault(what, DEFAULT, tests, plant, wrong.__name__))
+        FAULTS_AROUND.append(
+            Fault(what, DEFAULT, tests, plant, wrong.__name__, faults.each(against), keras)
+        )
         return wrong
 
     return register
@@ -645,3 +647,23 @@ class OfCellWithoutBias(SimpleRNN):
 @fault("stateful is forgotten", "a_stateful_layer_keeps_a_state_for_each_row_of_the_batch")
 class WithoutState(Without):
     forgotten = "stateful"
+
+
+def of_a_cell(rnn) -> bool:
+    """Whether it is an RNN that is given a cell, and no SimpleRNN."""
+    return type(rnn) is RNN
+
+
+@planted(
+    "an RNN of a cell begins with zeros, whatever state it is given",
+    RNN,
+    "call",
+    "new_cell_gets_the_initial_state_at_step_0",
+    against="SimpleRNNCell: states: For timestep 0",
+)
+def begins_with_zeros(right):
+    def call(self, inputs, initial_state=None, **more):
+        given = None if of_a_cell(self) else initial_state
+        return right(self, inputs, initial_state=given, **more)
+
+    return call
