@@ -116,6 +116,7 @@ class Wrong(SimpleRNN):
     "each_step_is_within_rounding_of_the_recurrence",
     "each_documented_activation_is_the_one_that_is_named",
     "with_sequences_and_state_it_gives_every_output_and_the_last_state",
+    against="SimpleRNN: Fully-connected RNN",
 )
 class Transposed(Wrong):
     def bend_cell(self, right, inputs, states):
@@ -256,7 +257,11 @@ class RowsMeet(WrongResult):
         return outputs, state + tf.cast(tf.where(leak, np.nan, 0.0), state.dtype)[:, None]
 
 
-@fault("a masked step with NaN reaches the state", "what_stands_in_a_masked_step_changes_nothing")
+@fault(
+    "a masked step with NaN reaches the state",
+    "what_stands_in_a_masked_step_changes_nothing",
+    against="SimpleRNN: mask: An individual `True`",
+)
 class MaskedStepsLeak(WrongResult):
     def bend_result(self, outputs, state, inputs, mask):
         if mask is None:
@@ -361,6 +366,7 @@ class RecurrentKernelFirst(SimpleRNN):
     "a mask without a masked step masks the last",
     "a_mask_of_true_entries_masks_nothing",
     "without_sequences_zero_output_for_mask_is_not_used",
+    against="SimpleRNN: mask: An individual `True`",
 )
 class MaskOfTrueMasks(Wrong):
     def bend(self, right, inputs, mask, initial_state):
@@ -370,7 +376,11 @@ class MaskOfTrueMasks(Wrong):
         return right(inputs, mask=mask & ~(last[None] & tf.reduce_all(mask)))
 
 
-@fault("features from the 200th on are ignored", "permuting_the_features_changes_nothing")
+@fault(
+    "features from the 200th on are ignored",
+    "permuting_the_features_changes_nothing",
+    against=("SimpleRNN: inputs: A 3D tensor", "SimpleRNN: sequence: A 3D tensor"),
+)
 class FirstFeaturesOnly(Wrong):
     def bend(self, right, inputs, mask, initial_state):
         kept = tf.cast(tf.range(inputs.shape[-1]) < 200, inputs.dtype)
@@ -422,6 +432,7 @@ class AlwaysTrainable(Without):
     "go_backwards is forgotten",
     "bidirectional_runs_both_ways_and_merges",
     "going_backwards_is_going_forwards_over_the_reversed_sequence",
+    against="SimpleRNN: go_backwards: If `True`",
 )
 class WithoutGoBackwards(Without):
     forgotten = "go_backwards"
@@ -475,6 +486,7 @@ class ExchangedRegularizers(SimpleRNN):
 @fault(
     "a layer of one's own forgets the activity regularizer",
     "the_activity_regularizer_gives_its_loss",
+    against="SimpleRNN: activity_regularizer: Regularizer",
 )
 class OwnLayer(tf.keras.layers.RNN):
     def __init__(self, units, activation="tanh", activity_regularizer=None, **options):
@@ -491,6 +503,7 @@ class AnyActivation(SimpleRNN):
 @fault(
     "a mask of too few steps is filled up",
     "what_has_the_wrong_shape_is_refused_and_changes_nothing",
+    against="SimpleRNN: mask: Binary tensor",
 )
 class FillsMasks(Wrong):
     def bend(self, right, inputs, mask, initial_state):
@@ -542,7 +555,11 @@ class OtherDtypesAreOnes(SimpleRNN):
         return super().__call__(inputs, *args, **more)
 
 
-@fault("a mask of numbers masks nothing", "a_mask_may_be_of_any_dtype_and_of_one_number_a_step")
+@fault(
+    "a mask of numbers masks nothing",
+    "a_mask_may_be_of_any_dtype_and_of_one_number_a_step",
+    against="SimpleRNN: mask: Binary tensor",
+)
 class MasksOfNumbers(Wrong):
     def bend(self, right, inputs, mask, initial_state):
         return right(inputs, mask=mask if mask is None or mask.dtype == tf.bool else None)
@@ -694,6 +711,7 @@ class TracedFromZero(Wrong):
 @fault(
     "in training the outputs are a little larger",
     "training_changes_nothing_where_nothing_is_dropped",
+    against="SimpleRNN: training: This is only relevant",
 )
 class LargerInTraining(SimpleRNN):
     def call(self, sequences, initial_state=None, mask=None, training=None):
@@ -892,6 +910,7 @@ class ForgetsShapes(SimpleRNN):
 @fault(
     "without sequences, a stateful layer forgets its state where steps are masked",
     "a_stateful_layer_goes_on_from_its_last_state",
+    against="SimpleRNN: stateful: If",
 )
 class ForgetsItsStateWithAMask(SimpleRNN):
     def call(self, sequences, initial_state=None, mask=None, training=None):

@@ -675,7 +675,11 @@ class OneSetOfNumbers(Dropping):
             del self.numbers
 
 
-@fault("inputs are dropped in inference unless told otherwise", INFERENCE)
+@fault(
+    "inputs are dropped in inference unless told otherwise",
+    INFERENCE,
+    against="SimpleRNN: training: Python boolean",
+)
 class DropsInInference(Dropping):
     def drops(self, training):
         return training is None or bool(training)

@@ -12,6 +12,7 @@ from tests.harness.cases import Case, noise
 from tests.harness.properties import all_properties
 from tests.harness.releases import tf
 from tests.selftest.faults import FAULTS
+from tests.selftest.faults_arguments import ARGUMENT_FAULTS
 from tests.selftest.faults_around import FAULTS_AROUND
 from tests.selftest.faults_cells import CELL_FAULTS
 from tests.selftest.faults_gradients import GRADIENT_FAULTS
@@ -19,7 +20,15 @@ from tests.selftest.faults_laws import LAW_FAULTS
 from tests.selftest.faults_timing import TIMING_FAULTS
 
 TESTS = Path(__file__).parents[1]
-EVERY = (*FAULTS, *FAULTS_AROUND, *CELL_FAULTS, *GRADIENT_FAULTS, *LAW_FAULTS, *TIMING_FAULTS)
+EVERY = (
+    *FAULTS,
+    *FAULTS_AROUND,
+    *ARGUMENT_FAULTS,
+    *CELL_FAULTS,
+    *GRADIENT_FAULTS,
+    *LAW_FAULTS,
+    *TIMING_FAULTS,
+)
 
 
 class Outcomes:
