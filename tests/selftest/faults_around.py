@@ -23,7 +23,7 @@ FAULTS_AROUND: list[Fault] = []
 fault = partial(faults.fault, among=FAULTS_AROUND)
 
 
-def planted(what: str, where, name: str, *breaks: str, against=(), keras=""):
+def planted(what: str, where, name: str, *breaks: str, against=(), keras="", among=FAULTS_AROUND):
     """Register a function of (right, ...) that is to take the place of an attribute `right`.
 
     breaks: the properties that must fail, without the `test_`. against, keras: as in Fault.
@@ -36,7 +36,7 @@ def planted(what: str, where, name: str, *breaks: str, against=(), keras=""):
             return mock.patch.object(where, name, wrong(right))
 
         tests = tuple(f"test_{b}" for b in breaks)
-        FAULTS_AROUND.append(
+        among.append(
             Fault(what, DEFAULT, tests, plant, wrong.__name__, faults.each(against), keras)
         )
         return wrong
@@ -49,6 +49,11 @@ def planted(what: str, where, name: str, *breaks: str, against=(), keras=""):
     RNN,
     "get_initial_state",
     "a_cell_of_ones_own_is_run_as_the_layers_is",
+    against=(
+        "RNN: cell: For backward compatibility, if this method is not implemented",
+        "RNN: cell: If this method is not implemented",
+        "RNN: cell: A RNN cell instance",
+    ),
 )
 def starts_from_ones(right):
     def get_initial_state(self, *args, **more):
@@ -333,6 +338,7 @@ def of_the_first_size(right):
     StackedRNNCells,
     "call",
     "three_cells_of_any_sizes_are_stacked_in_order",
+    against="RNN: cell: In the case that `cell` is a list",
 )
 def exchanged_states(right):
     def call(self, inputs, states, *args, **more):
@@ -552,6 +558,7 @@ def keeps_masks_of_stacked_cells(right):
     StackedRNNCells,
     "call",
     "stacked_cells_lose_no_digits",
+    against="RNN: cell: In the case that `cell` is a list",
 )
 def loses_digits_of_inputs(right):
     def call(self, inputs, states, *args, **more):

@@ -17,6 +17,7 @@ from tests.selftest.faults_around import FAULTS_AROUND
 from tests.selftest.faults_cells import CELL_FAULTS
 from tests.selftest.faults_gradients import GRADIENT_FAULTS
 from tests.selftest.faults_laws import LAW_FAULTS
+from tests.selftest.faults_rnn import RNN_FAULTS
 from tests.selftest.faults_timing import TIMING_FAULTS
 
 TESTS = Path(__file__).parents[1]
@@ -25,6 +26,7 @@ EVERY = (
     *FAULTS_AROUND,
     *ARGUMENT_FAULTS,
     *CELL_FAULTS,
+    *RNN_FAULTS,
     *GRADIENT_FAULTS,
     *LAW_FAULTS,
     *TIMING_FAULTS,

@@ -1,0 +1,106 @@
+"""Bidirectional: the layers that it takes, and the backward layer that it makes of one."""
+
+import numpy as np
+import pytest
+
+from tests.harness import layer
+from tests.harness.cell_paths import cell_class
+from tests.harness.compare import Mismatch, assert_same
+from tests.harness.paths import the_layer
+from tests.harness.properties import documented
+from tests.harness.releases import tf
+from tests.harness.stateful import integers
+from tests.harness.wrappers import BOTH, RunningSum
+
+UNITS, FEATURES = 3, 2
+X = integers(1, 2, 4, FEATURES).astype(np.float32)
+MASK = np.array([[True, False, True, True], [False, True, True, False]])
+FLAG = [False, True]
+AUTOMATIC = (
+    "backward_layer: ... If `backward_layer` is not provided, the layer instance passed as the "
+    "`layer` argument will be used to generate the backward layer automatically."
+)
+
+
+@pytest.mark.parametrize("go_backwards", FLAG)
+@documented("Bidirectional", AUTOMATIC, needs=BOTH)
+def test_backward_layer_runs_in_the_other_direction(go_backwards):
+    made = layer.under_test().make(UNITS, return_sequences=True, go_backwards=go_backwards)
+    with the_layer():
+        both = tf.keras.layers.Bidirectional(made, merge_mode=None)
+        both.build((None, None, FEATURES))
+        shapes = (FEATURES, UNITS), (UNITS, UNITS), (UNITS,)
+        weights = [integers(i, *shape) for i, shape in enumerate(shapes)]
+        both.set_weights(weights * 2)
+        y, z = (np.asarray(part) for part in both(tf.constant(X)))
+        other, _ = both(tf.constant(X[:, ::-1]))
+    directions = both.forward_layer.go_backwards, both.backward_layer.go_backwards
+    if directions != (go_backwards, not go_backwards):
+        raise Mismatch(f"go_backwards of the two layers: {directions}")
+    assert_same("backward outputs", z, np.asarray(other)[:, ::-1])
+
+
+LAYERS = {
+    "SimpleRNN": lambda **more: layer.under_test().make(UNITS, **more),
+    "RNN of a cell": lambda **more: tf.keras.layers.RNN(cell_class()(UNITS), **more),
+    "LSTM": lambda **more: tf.keras.layers.LSTM(UNITS, **more),
+    "GRU": lambda **more: tf.keras.layers.GRU(UNITS, **more),
+}
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+@documented(
+    "Bidirectional",
+    "layer: `keras.layers.RNN` instance, such as `keras.layers.LSTM` or `keras.layers.GRU`.",
+    needs=BOTH | {"cell"},
+)
+def test_bidirectional_takes_any_rnn(kind):
+    with the_layer():
+        both = tf.keras.layers.Bidirectional(LAYERS[kind](return_sequences=True))
+        outputs = np.asarray(both(tf.constant(X)))
+        y = np.asarray(both.forward_layer(tf.constant(X)))
+        z = np.asarray(both.backward_layer(tf.constant(X)))[:, ::-1]
+    assert_same("outputs", outputs, np.concatenate([y, z], axis=-1))
+
+
+@documented(
+    "Bidirectional",
+    "The call arguments for this layer are the same as those of the wrapped RNN layer.",
+    needs=BOTH | {"mask"},
+)
+def test_bidirectional_passes_the_mask_to_both_layers():
+    with the_layer():
+        made = layer.under_test().make(UNITS)
+        both = tf.keras.layers.Bidirectional(made, merge_mode=None)
+        x, mask = tf.constant(X), tf.constant(MASK)
+        got = [np.asarray(part) for part in both(x, mask=mask)]
+        expected = [one(x, mask=mask) for one in (both.forward_layer, both.backward_layer)]
+    for what, part, wanted in zip(("forward", "backward"), got, expected, strict=True):
+        assert_same(f"{what} output", part, np.asarray(wanted))
+
+
+@documented(
+    "Bidirectional",
+    "layer: ... Implement serialization via `get_config()` and `from_config()`.",
+)
+def test_bidirectional_makes_both_layers_from_the_configuration():
+    with the_layer():
+        made = RunningSum(with_stateful=True, name="named")
+        both = tf.keras.layers.Bidirectional(made)
+    names = both.forward_layer.name, both.backward_layer.name
+    if names != ("forward_named", "backward_named") or both.forward_layer is made:
+        raise Mismatch(f"the names of the two layers are {names}")
+
+
+@documented("Bidirectional", "layer: ... Have an `input_spec` attribute.", needs=BOTH)
+def test_bidirectional_has_the_input_spec_of_the_layer():
+    with the_layer():
+        made = layer.under_test().make(UNITS)
+        made.input_spec = tf.keras.layers.InputSpec(ndim=3)
+        both = tf.keras.layers.Bidirectional(made)
+    try:
+        with the_layer():
+            both(tf.constant(X[:, :, :, None]))
+    except Mismatch:
+        return
+    raise Mismatch("inputs that the input_spec of the layer forbids are accepted")
