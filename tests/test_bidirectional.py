@@ -32,7 +32,7 @@ def test_backward_layer_runs_in_the_other_direction(go_backwards):
         shapes = (FEATURES, UNITS), (UNITS, UNITS), (UNITS,)
         weights = [integers(i, *shape) for i, shape in enumerate(shapes)]
         both.set_weights(weights * 2)
-        y, z = (np.asarray(part) for part in both(tf.constant(X)))
+        _, z = both(tf.constant(X))
         other, _ = both(tf.constant(X[:, ::-1]))
     directions = both.forward_layer.go_backwards, both.backward_layer.go_backwards
     if directions != (go_backwards, not go_backwards):
@@ -104,3 +104,71 @@ def test_bidirectional_has_the_input_spec_of_the_layer():
     except Mismatch:
         return
     raise Mismatch("inputs that the input_spec of the layer forbids are accepted")
+
+
+MERGED = {
+    "sum": np.add,
+    "mul": np.multiply,
+    "ave": lambda y, z: (y + z) / 2,
+    "concat": lambda y, z: np.concatenate([y, z], axis=-1),
+    None: lambda y, z: [y, z],
+}
+
+
+@pytest.mark.parametrize("sequences", FLAG)
+@pytest.mark.parametrize("merge_mode", MERGED)
+@documented(
+    "Bidirectional",
+    'merge_mode: Mode by which outputs of the forward and backward RNNs will be combined. One of '
+    '`{"sum", "mul", "concat", "ave", None}`. If `None`, the outputs will not be combined, they '
+    "will be returned as a list.",
+    needs=BOTH,
+)
+def test_outputs_are_combined_as_merge_mode_says(merge_mode, sequences):
+    with the_layer():
+        made = layer.under_test().make(UNITS, return_sequences=sequences)
+        both = tf.keras.layers.Bidirectional(made, merge_mode=merge_mode)
+        got = both(tf.constant(X))
+        y, z = (np.asarray(one(X)) for one in (both.forward_layer, both.backward_layer))
+    expected = MERGED[merge_mode](y, z[:, ::-1] if sequences else z)
+    if isinstance(got, (list, tuple)) != (merge_mode is None):
+        raise Mismatch(f"merge_mode={merge_mode!r}: got {type(got).__name__}")
+    for part, wanted in zip(tf.nest.flatten(got), tf.nest.flatten(expected), strict=True):
+        assert_same("outputs", part, wanted)
+
+
+@documented(
+    "Bidirectional",
+    "layer: ... When `return_sequences` is `True`, the output of the masked timestep will be zero "
+    "regardless of the layer's original `zero_output_for_mask` value.",
+    needs=BOTH | {"mask", "zero_output_for_mask"},
+)
+def test_output_of_a_masked_step_is_zero_in_both_directions():
+    for zero_output in FLAG:
+        with the_layer():
+            made = layer.under_test().make(
+                UNITS, return_sequences=True, zero_output_for_mask=zero_output
+            )
+            both = tf.keras.layers.Bidirectional(made)
+            outputs = np.asarray(both(tf.constant(X), mask=tf.constant(MASK)))
+        assert_same("outputs of masked steps", outputs[~MASK], 0 * outputs[~MASK])
+        if not outputs[MASK].any():
+            raise Mismatch("the outputs of all steps are zero")
+
+
+@documented(
+    "Bidirectional",
+    "backward_layer: Optional `keras.layers.RNN`, or `keras.layers.Layer` instance to be used to "
+    "handle backwards input processing.",
+    needs=BOTH | {"use_bias"},
+)
+def test_given_backward_layer_processes_the_input_backwards():
+    make = layer.under_test().make
+    with the_layer():
+        given = make(UNITS, go_backwards=True, use_bias=False)
+        both = tf.keras.layers.Bidirectional(make(UNITS), None, backward_layer=given)
+        _, got = both(tf.constant(X))
+        expected = np.asarray(given(tf.constant(X)))
+    if len(given.get_weights()) != 2:
+        raise Mismatch("the backward layer is not the given one, which has no bias")
+    assert_same("backward output", got, expected)

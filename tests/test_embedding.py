@@ -72,3 +72,16 @@ def test_layer_without_masking_behind_an_embedding_raises():
     except Exception:
         return
     raise Mismatch("it takes the vectors, and the mask is forgotten")
+
+
+@documented(
+    "Masking",
+    "Note: in the Keras masking convention, a masked timestep is denoted by a mask value of "
+    "`False`, while a non-masked (i.e. usable) timestep is denoted by a mask value of `True`.",
+)
+def test_masking_marks_a_masked_step_by_false():
+    masked = np.array([[True, False, True]])
+    x = np.where(masked[:, :, None], 9.0, [1.0, 9.0]).astype(np.float32)
+    with the_layer():
+        mask = tf.keras.layers.Masking(9.0).compute_mask(tf.constant(x))
+    assert_same("mask", mask, ~masked)

@@ -287,6 +287,7 @@ class WiderGlorot(SimpleRNN):
     "the recurrent kernel is normal, not orthogonal",
     "simple_rnn_of_four_units_gives_one_output_a_row",
     "the_recurrent_kernel_is_orthogonal",
+    against="Orthogonal: Initializer that generates",
 )
 class NormalRecurrentKernel(SimpleRNN):
     def __init__(self, units, recurrent_initializer="random_normal", **options):
@@ -774,7 +775,11 @@ class OfInitialOnes(SimpleRNN):
         self.cell.__class__ = InitialOnesCell
 
 
-@fault("Bidirectional gets the layer itself", "bidirectional_has_weights_of_its_own")
+@fault(
+    "Bidirectional gets the layer itself",
+    "bidirectional_has_weights_of_its_own",
+    against="Bidirectional: Note: instantiating",
+)
 class SharesItself(SimpleRNN):
     asked = None
 

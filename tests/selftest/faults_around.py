@@ -179,6 +179,7 @@ def model_without_its_mask(right):
     Bidirectional,
     "call",
     "bidirectional_runs_both_ways_and_merges",
+    against="Bidirectional: merge_mode: Mode by which",
 )
 def adds_in_a_graph(right):
     def call(self, *args, **more):
@@ -195,6 +196,7 @@ def adds_in_a_graph(right):
     tf.keras.layers.Embedding,
     "compute_mask",
     "a_mask_of_a_layer_before_masks_as_one_that_is_given",
+    against=("Embedding: mask_zero: Boolean", "Embedding: mask_zero: If `mask_zero` is set"),
 )
 def index_not_masked(right):
     def compute_mask(self, *args, **more):
@@ -208,6 +210,7 @@ def index_not_masked(right):
     tf.keras.layers.Masking,
     "call",
     "a_step_in_which_one_value_is_another_is_not_masked",
+    against="Masking: For each timestep",
 )
 def masked_by_the_first(right):
     def call(self, inputs):
@@ -221,6 +224,7 @@ def masked_by_the_first(right):
     Bidirectional,
     "__init__",
     "bidirectional_refuses_what_is_no_layer_and_no_merge_mode",
+    against=("Bidirectional: merge_mode: One of", "Bidirectional: ValueError: In case of invalid"),
 )
 def any_merge_mode(right):
     def __init__(self, layer, merge_mode="concat", **more):
@@ -268,6 +272,7 @@ def loses_digits(right):
     Bidirectional,
     "call",
     "each_direction_takes_its_half_of_the_states_of_stacked_cells",
+    against="Bidirectional: Beware",
 )
 def takes_the_first(right):
     def call(self, sequences, initial_state=None, mask=None, training=None):
@@ -313,6 +318,7 @@ def set_of_the_wrapper_alone(right):
     Bidirectional,
     "__init__",
     "bidirectional_takes_a_layer_that_meets_its_criteria",
+    against="Bidirectional: layer: It could also be",
 )
 def of_an_rnn_alone(right):
     def __init__(self, layer, *args, **more):
@@ -353,6 +359,10 @@ def exchanged_states(right):
     Bidirectional,
     "_verify_layer_config",
     "bidirectional_refuses_a_backward_layer_that_does_not_match",
+    against=(
+        "Bidirectional: backward_layer: A `ValueError`",
+        "Bidirectional: ValueError: If `backward_layer` has mismatched",
+    ),
 )
 def takes_any_backward_layer(right):
     return lambda self: None
@@ -363,6 +373,7 @@ def takes_any_backward_layer(right):
     Bidirectional,
     "__init__",
     "both_directions_have_the_arguments_of_the_layer",
+    against="Bidirectional: backward_layer: If `backward_layer` is not provided",
 )
 def kernels_of_zeros(right):
     def __init__(self, layer, **more):
@@ -377,6 +388,7 @@ def kernels_of_zeros(right):
     Bidirectional,
     "call",
     "bidirectional_drops_in_training_and_only_then",
+    against="Bidirectional: The call arguments",
 )
 def forgets_training(right):
     def call(self, sequences, initial_state=None, mask=None, training=None):
@@ -627,6 +639,7 @@ def adds_twice(right):
     tf.keras.initializers,
     "glorot_uniform",
     "the_shortcut_of_an_initializer_is_that_initializer",
+    against="GlorotUniform: Also available",
 )
 def other_initializer(right):
     return tf.keras.initializers.GlorotNormal

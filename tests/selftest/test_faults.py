@@ -16,9 +16,11 @@ from tests.selftest.faults_arguments import ARGUMENT_FAULTS
 from tests.selftest.faults_around import FAULTS_AROUND
 from tests.selftest.faults_cells import CELL_FAULTS
 from tests.selftest.faults_gradients import GRADIENT_FAULTS
+from tests.selftest.faults_initializers import INITIALIZER_FAULTS
 from tests.selftest.faults_laws import LAW_FAULTS
 from tests.selftest.faults_rnn import RNN_FAULTS
 from tests.selftest.faults_timing import TIMING_FAULTS
+from tests.selftest.faults_wrappers import WRAPPER_FAULTS
 
 TESTS = Path(__file__).parents[1]
 EVERY = (
@@ -30,6 +32,8 @@ EVERY = (
     *GRADIENT_FAULTS,
     *LAW_FAULTS,
     *TIMING_FAULTS,
+    *WRAPPER_FAULTS,
+    *INITIALIZER_FAULTS,
 )
 
 
