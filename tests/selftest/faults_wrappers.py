@@ -176,7 +176,6 @@ def forgets_the_given_layer(wrapper, right, layer, options):
 @in_init(
     "the backward layer that is generated goes forwards",
     AUTOMATIC,
-    ANY_RNN,
     against="Bidirectional: backward_layer: If `backward_layer` is not provided",
 )
 def generates_a_forward_layer(wrapper, right, layer, options):
@@ -253,14 +252,18 @@ def takes_numbers_for_backward_layers(wrapper, right, layer, options):
 
 
 @planted(
-    "Masking masks no step in a graph", Masking, "call", MASKED, against="Masking: Masks a sequence"
+    "Masking takes 0 for its mask value, whatever it is given",
+    Masking,
+    "__init__",
+    MASKED,
+    "a_step_of_any_mask_value_is_masked",
+    against="Masking: Masks a sequence by using a mask value",
 )
-def masks_no_step(right):
-    def call(self, inputs):
-        outputs = right(self, inputs)
-        return outputs if tf.executing_eagerly() else tf.identity(outputs)
+def masks_zeros(right):
+    def __init__(self, mask_value=0.0, **options):
+        right(self, 0.0, **options)
 
-    return call
+    return __init__
 
 
 @planted(
@@ -325,9 +328,12 @@ def masks_one(right):
 @planted(
     "Embedding masks the index 0 without mask_zero",
     Embedding,
-    "compute_mask",
+    "__init__",
     SKIPS,
     against="Embedding: mask_zero: Boolean",
 )
 def masks_always(right):
-    return lambda self, inputs, *args, **more: inputs != 0
+    def __init__(self, *sizes, mask_zero=False, **options):
+        right(self, *sizes, mask_zero=True, **options)
+
+    return __init__
