@@ -10,37 +10,61 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from packaging.specifiers import SpecifierSet
 
-from tests.harness.releases import KERAS_2, tf
+from tests.harness.releases import KERAS, KERAS_2, tf
 
 SimpleRNN = tf.keras.layers.SimpleRNN
 
 
 @dataclass(frozen=True)
 class Fault:
-    """layer: what `--layer` is given. breaks: the properties that must fail; what rests on them may
-    fail as well. plant: a context in which a fault stands elsewhere than in the layer."""
+    """A deliberate fault and the properties that find it.
+
+    layer: what `--layer` is given. breaks: the properties that must fail; what rests on them may
+    fail as well. plant: a context in which a fault stands elsewhere than in the layer. against: the
+    sentences of `documentation.toml` that the fault contradicts, each as "Object: beginning of the
+    sentence"; a beginning stands for every claimed sentence of the object that starts so. keras:
+    the releases that can have the fault.
+    """
 
     what: str
     layer: str
     breaks: tuple[str, ...]
     plant: Callable[[], AbstractContextManager] = nullcontext
     name: str = ""
+    against: tuple[str, ...] = ()
+    keras: str = ""
 
     def __str__(self) -> str:
         return self.name or self.layer.partition(":")[2]
+
+    @property
+    def applies(self) -> bool:
+        """Whether the installed release can have it."""
+        return SpecifierSet(self.keras, prereleases=True).contains(KERAS)
+
+    def is_against(self, documented: str, sentence: str) -> bool:
+        """Whether it contradicts that sentence about that object."""
+        return any(f"{documented}: {sentence}".startswith(text) for text in self.against)
 
 
 FAULTS: list[Fault] = []
 
 
-def fault(what: str, *breaks: str, among: list[Fault] = FAULTS):
-    """Register a wrong layer among others. breaks: without the `test_`."""
+def each(given: str | tuple[str, ...]) -> tuple[str, ...]:
+    """One text or several, as a tuple."""
+    return (given,) if isinstance(given, str) else given
+
+
+def fault(what: str, *breaks: str, against: str | tuple[str, ...] = (), keras="", among=FAULTS):
+    """Register a wrong layer among others. breaks: without the `test_`. against, keras: as in
+    Fault."""
 
     def register(cls):
-        among.append(
-            Fault(what, f"{cls.__module__}:{cls.__name__}", tuple(f"test_{b}" for b in breaks))
-        )
+        tests = tuple(f"test_{b}" for b in breaks)
+        name = f"{cls.__module__}:{cls.__name__}"
+        among.append(Fault(what, name, tests, against=each(against), keras=keras))
         return cls
 
     return register
@@ -92,6 +116,7 @@ class Wrong(SimpleRNN):
     "each_step_is_within_rounding_of_the_recurrence",
     "each_documented_activation_is_the_one_that_is_named",
     "with_sequences_and_state_it_gives_every_output_and_the_last_state",
+    against="SimpleRNN: Fully-connected RNN",
 )
 class Transposed(Wrong):
     def bend_cell(self, right, inputs, states):
@@ -232,7 +257,11 @@ class RowsMeet(WrongResult):
         return outputs, state + tf.cast(tf.where(leak, np.nan, 0.0), state.dtype)[:, None]
 
 
-@fault("a masked step with NaN reaches the state", "what_stands_in_a_masked_step_changes_nothing")
+@fault(
+    "a masked step with NaN reaches the state",
+    "what_stands_in_a_masked_step_changes_nothing",
+    against="SimpleRNN: mask: An individual `True`",
+)
 class MaskedStepsLeak(WrongResult):
     def bend_result(self, outputs, state, inputs, mask):
         if mask is None:
@@ -258,6 +287,7 @@ class WiderGlorot(SimpleRNN):
     "the recurrent kernel is normal, not orthogonal",
     "simple_rnn_of_four_units_gives_one_output_a_row",
     "the_recurrent_kernel_is_orthogonal",
+    against="Orthogonal: Initializer that generates",
 )
 class NormalRecurrentKernel(SimpleRNN):
     def __init__(self, units, recurrent_initializer="random_normal", **options):
@@ -337,6 +367,7 @@ class RecurrentKernelFirst(SimpleRNN):
     "a mask without a masked step masks the last",
     "a_mask_of_true_entries_masks_nothing",
     "without_sequences_zero_output_for_mask_is_not_used",
+    against="SimpleRNN: mask: An individual `True`",
 )
 class MaskOfTrueMasks(Wrong):
     def bend(self, right, inputs, mask, initial_state):
@@ -346,7 +377,11 @@ class MaskOfTrueMasks(Wrong):
         return right(inputs, mask=mask & ~(last[None] & tf.reduce_all(mask)))
 
 
-@fault("features from the 200th on are ignored", "permuting_the_features_changes_nothing")
+@fault(
+    "features from the 200th on are ignored",
+    "permuting_the_features_changes_nothing",
+    against=("SimpleRNN: inputs: A 3D tensor", "SimpleRNN: sequence: A 3D tensor"),
+)
 class FirstFeaturesOnly(Wrong):
     def bend(self, right, inputs, mask, initial_state):
         kept = tf.cast(tf.range(inputs.shape[-1]) < 200, inputs.dtype)
@@ -398,6 +433,7 @@ class AlwaysTrainable(Without):
     "go_backwards is forgotten",
     "bidirectional_runs_both_ways_and_merges",
     "going_backwards_is_going_forwards_over_the_reversed_sequence",
+    against="SimpleRNN: go_backwards: If `True`",
 )
 class WithoutGoBackwards(Without):
     forgotten = "go_backwards"
@@ -451,6 +487,7 @@ class ExchangedRegularizers(SimpleRNN):
 @fault(
     "a layer of one's own forgets the activity regularizer",
     "the_activity_regularizer_gives_its_loss",
+    against="SimpleRNN: activity_regularizer: Regularizer",
 )
 class OwnLayer(tf.keras.layers.RNN):
     def __init__(self, units, activation="tanh", activity_regularizer=None, **options):
@@ -467,6 +504,7 @@ class AnyActivation(SimpleRNN):
 @fault(
     "a mask of too few steps is filled up",
     "what_has_the_wrong_shape_is_refused_and_changes_nothing",
+    against="SimpleRNN: mask: Binary tensor",
 )
 class FillsMasks(Wrong):
     def bend(self, right, inputs, mask, initial_state):
@@ -518,7 +556,11 @@ class OtherDtypesAreOnes(SimpleRNN):
         return super().__call__(inputs, *args, **more)
 
 
-@fault("a mask of numbers masks nothing", "a_mask_may_be_of_any_dtype_and_of_one_number_a_step")
+@fault(
+    "a mask of numbers masks nothing",
+    "a_mask_may_be_of_any_dtype_and_of_one_number_a_step",
+    against="SimpleRNN: mask: Binary tensor",
+)
 class MasksOfNumbers(Wrong):
     def bend(self, right, inputs, mask, initial_state):
         return right(inputs, mask=mask if mask is None or mask.dtype == tf.bool else None)
@@ -670,6 +712,7 @@ class TracedFromZero(Wrong):
 @fault(
     "in training the outputs are a little larger",
     "training_changes_nothing_where_nothing_is_dropped",
+    against="SimpleRNN: training: This is only relevant",
 )
 class LargerInTraining(SimpleRNN):
     def call(self, sequences, initial_state=None, mask=None, training=None):
@@ -732,7 +775,11 @@ class OfInitialOnes(SimpleRNN):
         self.cell.__class__ = InitialOnesCell
 
 
-@fault("Bidirectional gets the layer itself", "bidirectional_has_weights_of_its_own")
+@fault(
+    "Bidirectional gets the layer itself",
+    "bidirectional_has_weights_of_its_own",
+    against="Bidirectional: Note: instantiating",
+)
 class SharesItself(SimpleRNN):
     asked = None
 
@@ -868,6 +915,7 @@ class ForgetsShapes(SimpleRNN):
 @fault(
     "without sequences, a stateful layer forgets its state where steps are masked",
     "a_stateful_layer_goes_on_from_its_last_state",
+    against="SimpleRNN: stateful: If",
 )
 class ForgetsItsStateWithAMask(SimpleRNN):
     def call(self, sequences, initial_state=None, mask=None, training=None):

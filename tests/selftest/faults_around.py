@@ -23,10 +23,10 @@ FAULTS_AROUND: list[Fault] = []
 fault = partial(faults.fault, among=FAULTS_AROUND)
 
 
-def planted(what: str, where, name: str, *breaks: str):
+def planted(what: str, where, name: str, *breaks: str, against=(), keras="", among=FAULTS_AROUND):
     """Register a function of (right, ...) that is to take the place of an attribute `right`.
 
-    breaks: the properties that must fail, without the `test_`.
+    breaks: the properties that must fail, without the `test_`. against, keras: as in Fault.
     """
 
     def register(wrong: Callable) -> Callable:
@@ -36,7 +36,9 @@ def planted(what: str, where, name: str, *breaks: str):
             return mock.patch.object(where, name, wrong(right))
 
         tests = tuple(f"test_{b}" for b in breaks)
-        FAULTS_AROUND.append(Fault(what, DEFAULT, tests, plant, wrong.__name__))
+        among.append(
+            Fault(what, DEFAULT, tests, plant, wrong.__name__, faults.each(against), keras)
+        )
         return wrong
 
     return register
@@ -47,6 +49,11 @@ def planted(what: str, where, name: str, *breaks: str):
     RNN,
     "get_initial_state",
     "a_cell_of_ones_own_is_run_as_the_layers_is",
+    against=(
+        "RNN: cell: For backward compatibility, if this method is not implemented",
+        "RNN: cell: If this method is not implemented",
+        "RNN: cell: A RNN cell instance",
+    ),
 )
 def starts_from_ones(right):
     def get_initial_state(self, *args, **more):
@@ -187,6 +194,7 @@ def model_without_its_mask(right):
     Bidirectional,
     "call",
     "bidirectional_runs_both_ways_and_merges",
+    against="Bidirectional: merge_mode: Mode by which",
 )
 def adds_in_a_graph(right):
     def call(self, *args, **more):
@@ -203,6 +211,7 @@ def adds_in_a_graph(right):
     tf.keras.layers.Embedding,
     "compute_mask",
     "a_mask_of_a_layer_before_masks_as_one_that_is_given",
+    against=("Embedding: mask_zero: Boolean", "Embedding: mask_zero: If `mask_zero` is set"),
 )
 def index_not_masked(right):
     def compute_mask(self, *args, **more):
@@ -216,6 +225,7 @@ def index_not_masked(right):
     tf.keras.layers.Masking,
     "call",
     "a_step_in_which_one_value_is_another_is_not_masked",
+    against="Masking: For each timestep",
 )
 def masked_by_the_first(right):
     def call(self, inputs):
@@ -229,6 +239,7 @@ def masked_by_the_first(right):
     Bidirectional,
     "__init__",
     "bidirectional_refuses_what_is_no_layer_and_no_merge_mode",
+    against=("Bidirectional: merge_mode: One of", "Bidirectional: ValueError: In case of invalid"),
 )
 def any_merge_mode(right):
     def __init__(self, layer, merge_mode="concat", **more):
@@ -276,6 +287,7 @@ def loses_digits(right):
     Bidirectional,
     "call",
     "each_direction_takes_its_half_of_the_states_of_stacked_cells",
+    against="Bidirectional: Beware",
 )
 def takes_the_first(right):
     def call(self, sequences, initial_state=None, mask=None, training=None):
@@ -321,6 +333,7 @@ def set_of_the_wrapper_alone(right):
     Bidirectional,
     "__init__",
     "bidirectional_takes_a_layer_that_meets_its_criteria",
+    against="Bidirectional: layer: It could also be",
 )
 def of_an_rnn_alone(right):
     def __init__(self, layer, *args, **more):
@@ -346,6 +359,7 @@ def of_the_first_size(right):
     StackedRNNCells,
     "call",
     "three_cells_of_any_sizes_are_stacked_in_order",
+    against="RNN: cell: In the case that `cell` is a list",
 )
 def exchanged_states(right):
     def call(self, inputs, states, *args, **more):
@@ -360,6 +374,10 @@ def exchanged_states(right):
     Bidirectional,
     "_verify_layer_config",
     "bidirectional_refuses_a_backward_layer_that_does_not_match",
+    against=(
+        "Bidirectional: backward_layer: A `ValueError`",
+        "Bidirectional: ValueError: If `backward_layer` has mismatched",
+    ),
 )
 def takes_any_backward_layer(right):
     return lambda self: None
@@ -370,6 +388,7 @@ def takes_any_backward_layer(right):
     Bidirectional,
     "__init__",
     "both_directions_have_the_arguments_of_the_layer",
+    against="Bidirectional: backward_layer: If `backward_layer` is not provided",
 )
 def kernels_of_zeros(right):
     def __init__(self, layer, **more):
@@ -384,6 +403,7 @@ def kernels_of_zeros(right):
     Bidirectional,
     "call",
     "bidirectional_drops_in_training_and_only_then",
+    against="Bidirectional: The call arguments",
 )
 def forgets_training(right):
     def call(self, sequences, initial_state=None, mask=None, training=None):
@@ -565,6 +585,7 @@ def keeps_masks_of_stacked_cells(right):
     StackedRNNCells,
     "call",
     "stacked_cells_lose_no_digits",
+    against="RNN: cell: In the case that `cell` is a list",
 )
 def loses_digits_of_inputs(right):
     def call(self, inputs, states, *args, **more):
@@ -633,6 +654,7 @@ def adds_twice(right):
     tf.keras.initializers,
     "glorot_uniform",
     "the_shortcut_of_an_initializer_is_that_initializer",
+    against="GlorotUniform: Also available",
 )
 def other_initializer(right):
     return tf.keras.initializers.GlorotNormal
@@ -660,3 +682,23 @@ class OfCellWithoutBias(SimpleRNN):
 @fault("stateful is forgotten", "a_stateful_layer_keeps_a_state_for_each_row_of_the_batch")
 class WithoutState(Without):
     forgotten = "stateful"
+
+
+def of_a_cell(rnn) -> bool:
+    """Whether it is an RNN that is given a cell, and no SimpleRNN."""
+    return type(rnn) is RNN
+
+
+@planted(
+    "an RNN of a cell begins with zeros, whatever state it is given",
+    RNN,
+    "call",
+    "new_cell_gets_the_initial_state_at_step_0",
+    against="SimpleRNNCell: states: For timestep 0",
+)
+def begins_with_zeros(right):
+    def call(self, inputs, initial_state=None, **more):
+        given = None if of_a_cell(self) else initial_state
+        return right(self, inputs, initial_state=given, **more)
+
+    return call

@@ -69,7 +69,7 @@ NAMED, OBJECT = (
 )
 
 
-@fault("glorot_uniform's limit is 1% too large", *UNIFORM)
+@fault("glorot_uniform's limit is 1% too large", *UNIFORM, against="GlorotUniform: Draws samples")
 class LimitTooLarge(Replacing):
     def each(self, initializer):
         large = VarianceScaling(1.01**2, "fan_avg", "uniform")
@@ -157,6 +157,7 @@ def normal_qr(shape, corrected):
     "the_recurrent_kernel_is_uniform_on_the_orthogonal_matrices",
     "a_fixed_rotation_changes_nothing_about_the_recurrent_kernel",
     NAMED,
+    against="Orthogonal: If the shape of the tensor to initialize is two-dimensional",
 )
 class NoSignCorrection(Replacing):
     wrong = {"orthogonal": drawn(lambda shape: normal_qr(shape, corrected=False))}
@@ -222,6 +223,7 @@ class HalfAtATime(Replacing):
     "the gain of orthogonal is ignored",
     "an_orthogonal_kernel_of_any_shape_is_uniform_on_those_of_its_shape",
     OBJECT,
+    against="Orthogonal: gain",
 )
 class GainIgnored(Replacing):
     def each(self, initializer):
@@ -332,6 +334,7 @@ class SeedsHalved(Reseeding):
 @fault(
     "seeds are cut to 32 bits",
     "a_seed_of_more_than_32_bits_is_one_like_others",
+    against="GlorotUniform: seed: A Python integer",
 )
 class SeedsCut(Reseeding):
     def seed_for(self, seed, initializer):
@@ -352,6 +355,10 @@ class NewValuesEachTime(Reseeding):
 @fault(
     "a seed generator is taken for its first seed",
     "a_seed_generator_gives_new_values_in_each_call",
+    against=(
+        "GlorotUniform: seed: To get different",
+        "GlorotUniform: seed: A Python integer or instance",
+    ),
 )
 class GeneratorIsASeed(Reseeding):
     def seed_for(self, seed, initializer):
@@ -675,7 +682,11 @@ class OneSetOfNumbers(Dropping):
             del self.numbers
 
 
-@fault("inputs are dropped in inference unless told otherwise", INFERENCE)
+@fault(
+    "inputs are dropped in inference unless told otherwise",
+    INFERENCE,
+    against="SimpleRNN: training: Python boolean",
+)
 class DropsInInference(Dropping):
     def drops(self, training):
         return training is None or bool(training)

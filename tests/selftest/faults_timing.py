@@ -60,7 +60,7 @@ class TracesAtEachLength(Wrong):
         return self.__dict__["function"](inputs)
 
 
-@fault("unrolls in secret", ONE_TRACE, OPERATIONS, CELL)
+@fault("unrolls in secret", ONE_TRACE, OPERATIONS, CELL, against="SimpleRNN: unroll: If `True`")
 class UnrollsInSecret(SimpleRNN):
     def __init__(self, units, **options):
         super().__init__(units, **{**options, "unroll": True})
@@ -73,7 +73,7 @@ class RunsTwice(Wrong):
         return right(inputs)
 
 
-@fault("never unrolls", UNROLLED)
+@fault("never unrolls", UNROLLED, against="SimpleRNN: unroll: If `True`")
 class NeverUnrolls(SimpleRNN):
     def __init__(self, units, **options):
         super().__init__(units, **{**options, "unroll": False})

@@ -160,15 +160,16 @@ def test_the_table_tells_what_is_checked_on_which_paths_what_is_not_and_the_coun
         "=====",
         "",
         "It layers.",
-        "    test_the_kernel_is_within_the_glorot_limit [eager]",
+        "    verified:",
+        "      test_the_kernel_is_within_the_glorot_limit [eager]",
         "",
         "It may.",
         "    (advice)",
         "",
         "It must.",
-        "    NOT YET: hard",
+        "    not verified: hard",
         "",
-        "3 sentences: 1 with a property, 1 with a reason, 1 not yet",
+        "3 sentences: 1 verified, 1 not verified, 1 with a reason",
     ]
 
 

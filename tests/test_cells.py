@@ -1,0 +1,272 @@
+"""SimpleRNNCell, constructed directly: its arguments, and what a call of it returns."""
+
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+
+from reference.activations import ACTIVATIONS
+from tests.harness.arguments import OF_CELL, PARTS, REFUSED, UNUSUAL, assert_kept
+from tests.harness.cell_paths import NEW_CELL, RNN_OF_NEW_CELL, cell_class
+from tests.harness.compare import Mismatch, assert_exact, assert_same
+from tests.harness.drawing import EXACT
+from tests.harness.laws import law
+from tests.harness.paths import assert_refused, the_layer
+from tests.harness.properties import documented, promise
+from tests.harness.releases import documented_activations, tf, train_once
+
+UNITS, FEATURES, ROWS = 4, 3, 2
+X = np.array([[1, -2, 3], [0, 5, -1]], np.float32)
+H = np.array([[1, 0, -2, 3], [2, 2, 0, -1]], np.float32)
+SEQUENCE = np.stack([X, X + 1], axis=1)
+MANY = 400  # rows, features and units of the cells that drop
+P, Q = 0.3, 0.6
+RATES = {"dropout": P, "recurrent_dropout": Q}
+EQUAL = dict.fromkeys(RATES, P)  # where it does not matter which rate is which
+OF_RATE = {"dropout": "inputs", "recurrent_dropout": "states"}
+NEEDS = {"cell", *RATES, "activation", "use_bias"}
+
+
+def built(units: int = UNITS, features: int = FEATURES, **options):
+    """A cell constructed directly and built for inputs (batch, features)."""
+    with the_layer():
+        cell = cell_class()(units, **options)
+        cell.build((None, features))
+    return cell
+
+
+def call(cell, x, state, **more):
+    """Output and state (batch, units) of one step of the cell."""
+    with the_layer():
+        output, after = cell(tf.constant(x), [tf.constant(state)], **more)
+    return np.asarray(output), np.asarray(tf.nest.flatten(after)[0])
+
+
+@promise(
+    "SimpleRNNCell",
+    "This class processes one step within the whole time sequence input ... states: A 2D tensor "
+    "with shape `(batch, units)`, which is the state from the previous time step.",
+    choices=EXACT,
+    integers=True,
+    on=(NEW_CELL,),
+    bare=st.booleans(),
+)
+def test_new_cell_computes_one_step_of_the_recurrence(case, path, bare):
+    assert_exact(path.run(case, bare=bare), case)
+
+
+@promise(
+    "SimpleRNNCell",
+    "states: ... For timestep 0, the initial state provided by user will be feed to cell.",
+    choices={**EXACT, "initial_state": (True,), "mask": (None,)},
+    integers=True,
+    on=(RNN_OF_NEW_CELL,),
+    needs={"initial_state"},
+)
+def test_new_cell_gets_the_initial_state_at_step_0(case, path):
+    assert_exact(path.run(case), case)
+
+
+@pytest.mark.parametrize("units", [1, 5])
+@documented(
+    "SimpleRNNCell",
+    "units: Positive integer, dimensionality of the output space. use_bias: Boolean, (default "
+    "`True`), whether the layer should use a bias vector.",
+    needs={"cell", "use_bias"},
+)
+def test_weights_of_a_cell_have_the_documented_shapes(units):
+    shapes = [(FEATURES, units), (units, units), (units,)]
+    for use_bias in (True, False):
+        got = [w.shape for w in built(units, use_bias=use_bias).get_weights()]
+        if got != (expected := shapes[: 2 + use_bias]):
+            raise Mismatch(f"use_bias={use_bias}: expected shapes {expected}, got {got}")
+
+
+@pytest.mark.parametrize("activation", [None, *documented_activations(ACTIVATIONS)], ids=str)
+@documented(
+    "SimpleRNNCell",
+    "activation: Activation function to use. ... If you pass `None`, no activation is applied (ie. "
+    '"linear" activation: `a(x) = x`).',
+    needs={"cell", "activation", "use_bias"},
+)
+def test_cell_applies_the_named_activation(activation):
+    cell = built(FEATURES, activation=activation, use_bias=False)
+    cell.set_weights([np.eye(FEATURES), np.zeros((FEATURES, FEATURES))])
+    output, _ = call(cell, X, np.zeros_like(X))
+    named = tf.keras.activations.get(activation) if activation else tf.identity
+    assert_same("output", output, np.asarray(named(tf.constant(X))))
+
+
+@pytest.mark.parametrize("part", PARTS)
+@documented(
+    "SimpleRNNCell",
+    "kernel_initializer: Initializer for the `kernel` weights matrix; recurrent_initializer: "
+    "Initializer for the `recurrent_kernel` weights matrix; bias_initializer: Initializer for the "
+    "bias vector.",
+    needs={"cell", *(f"{part}_initializer" for part in PARTS)},
+)
+def test_initializer_of_a_cell_reaches_its_weight_only(part):
+    options = {f"{other}_initializer": "zeros" for other in PARTS}
+    cell = built(**{**options, f"{part}_initializer": "ones"})
+    weights = cell.kernel, cell.recurrent_kernel, cell.bias
+    for name, weight in zip(PARTS, weights, strict=True):
+        assert_same(name, np.asarray(weight), np.full(weight.shape, float(name == part)))
+
+
+@pytest.mark.parametrize("part", PARTS)
+@documented(
+    "SimpleRNNCell",
+    "kernel_regularizer: Regularizer function applied to the `kernel` weights matrix; "
+    "recurrent_regularizer: Regularizer function applied to the `recurrent_kernel` weights matrix; "
+    "bias_regularizer: Regularizer function applied to the bias vector.",
+    needs={"cell", *(f"{part}_regularizer" for part in PARTS)},
+)
+def test_regularizer_of_a_cell_penalizes_its_weight_only(part):
+    cell = built(**{f"{part}_regularizer": tf.keras.regularizers.L1(1.0)})
+    cell.set_weights([np.full(w.shape, 1.0 + i) for i, w in enumerate(cell.get_weights())])
+    call(cell, X, H)
+    expected = np.sum(cell.get_weights()[PARTS.index(part)])
+    assert_same("losses", [float(loss) for loss in cell.losses], [expected])
+
+
+@pytest.mark.parametrize("part", PARTS)
+@documented(
+    "SimpleRNNCell",
+    "kernel_constraint: Constraint function applied to the `kernel` weights matrix; "
+    "recurrent_constraint: Constraint function applied to the `recurrent_kernel` weights matrix; "
+    "bias_constraint: Constraint function applied to the bias vector.",
+    needs={"cell", *(f"{part}_constraint" for part in PARTS)},
+)
+def test_constraint_of_a_cell_holds_for_its_weight_only(part):
+    constraint = tf.keras.constraints.NonNeg()
+    cell = built(**{f"{part}_constraint": constraint}, activation="linear")
+    cell.set_weights([np.full(w.shape, -1.0) for w in cell.get_weights()])
+    with the_layer():
+        train_once(tf.keras.layers.RNN(cell), SEQUENCE / 64)  # a step that changes no other sign
+    for name, weight in zip(PARTS, cell.get_weights(), strict=True):
+        if np.all(weight >= 0) != (name == part):
+            raise Mismatch(f"{part}_constraint: {name} is {weight.tolist()}")
+
+
+@pytest.mark.parametrize("argument", OF_CELL)
+@documented("SimpleRNNCell", "Args: ... (each argument of the constructor)", needs={"cell"})
+def test_cell_has_the_arguments_it_is_given(argument):
+    for value in UNUSUAL[argument]:
+        with the_layer():
+            cell = cell_class()(UNITS, **{argument: value})
+        assert_kept(cell, argument, value, "a cell that is given it")
+
+
+REFUSED_BY_CELL = [
+    (argument, value)
+    for argument, values in REFUSED.items()
+    if argument in ("units", *OF_CELL, "no_such_argument")
+    for value in values
+]
+
+
+@pytest.mark.parametrize(("argument", "value"), REFUSED_BY_CELL)
+@documented(
+    "SimpleRNNCell",
+    "units: Positive integer; dropout: Float between 0 and 1 (each argument says what it takes)",
+    needs={"cell"},
+)
+def test_cell_refuses_a_wrong_value(argument, value):
+    def make_and_call():
+        cell = cell_class()(**{"units": UNITS, argument: value})
+        cell(tf.constant(X), [tf.zeros((ROWS, cell.state_size))], training=True)
+
+    assert_refused(f"{argument}={value!r}", make_and_call)
+
+
+WRONG = {
+    "inputs of one dimension": {"x": X[0]},
+    "inputs of three dimensions": {"x": X[None]},
+    "inputs of other features": {"x": X[:, :2]},
+    "a state of other units": {"state": H[:, :3]},
+    "a state of one row": {"state": H[:1]},
+    "a state of other rows": {"state": np.concatenate([H, H])},
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+@documented(
+    "SimpleRNNCell",
+    "sequence: A 2D tensor, with shape `(batch, features)`. states: A 2D tensor with shape "
+    "`(batch, units)`",
+    needs={"cell"},
+)
+def test_cell_refuses_a_wrong_shape(wrong):
+    cell, given = built(), {"x": X, "state": H, **WRONG[wrong]}
+    assert_refused(wrong, lambda: cell(tf.constant(given["x"]), [tf.constant(given["state"])]))
+
+
+DROPOUT = "dropout: Float between 0 and 1. Fraction of the units to drop"
+TRAINING = (
+    "training: Python boolean indicating whether the layer should behave in training mode or in "
+    "inference mode. Only relevant when `dropout` or `recurrent_dropout` is used."
+)
+
+
+def kept_by(cell, **more) -> dict[str, np.ndarray]:
+    """Which inputs and which states, (batch, units) each, a step of `dropping` keeps: a step with
+    inputs of 1 and a state of 0 shows the inputs, and the reverse the states."""
+    ones, zeros = np.ones((MANY, MANY), np.float32), np.zeros((MANY, MANY), np.float32)
+    kept = {}
+    for what, x, state in (("inputs", ones, zeros), ("states", zeros, ones)):
+        kept[what] = call(cell, x, state, **more)[0] != 0
+        cell.reset_dropout_mask()  # as a layer does after each call
+        cell.reset_recurrent_dropout_mask()
+    return kept
+
+
+def dropping(**options):
+    """A linear cell x + h of many units."""
+    cell = built(MANY, MANY, activation=None, use_bias=False, **options)
+    cell.set_weights([np.eye(MANY), np.eye(MANY)])
+    return cell
+
+
+@law("SimpleRNNCell", DROPOUT, needs=NEEDS)
+def test_each_rate_of_a_cell_is_the_fraction_it_drops(evidence, path):
+    kept = kept_by(dropping(**RATES), training=True)
+    evidence.happens("inputs dropped", ~kept["inputs"], P)
+    evidence.happens("states dropped", ~kept["states"], Q)
+
+
+@law("SimpleRNNCell", DROPOUT, needs=NEEDS)
+def test_cell_drops_nothing_at_rate_zero(evidence, path):
+    for rate in RATES:
+        kept = kept_by(dropping(**{**EQUAL, rate: 0.0}), training=True)[OF_RATE[rate]]
+        evidence.same(f"{OF_RATE[rate]} kept", kept, np.ones((MANY, MANY), bool))
+
+
+@law("SimpleRNNCell", DROPOUT, needs=NEEDS)
+def test_cell_drops_everything_at_rate_one(evidence, path):
+    for rate in RATES:
+        kept = kept_by(dropping(**{**EQUAL, rate: 1.0}), training=True)[OF_RATE[rate]]
+        evidence.same(f"{OF_RATE[rate]} kept", kept, np.zeros((MANY, MANY), bool))
+
+
+@law("SimpleRNNCell", TRAINING, needs=NEEDS | {"training"})
+def test_cell_drops_in_training_and_only_then(evidence, path):
+    cell = dropping(**EQUAL)
+    for training in ({"training": False}, {}):
+        for what, kept in kept_by(cell, **training).items():
+            evidence.same(f"{what} kept with {training}", kept, np.ones((MANY, MANY), bool))
+    for what, kept in kept_by(cell, training=True).items():
+        evidence.happens(f"{what} dropped", ~kept, P)
+
+
+@documented("SimpleRNNCell", TRAINING, needs={"cell", "training"})
+def test_training_has_no_effect_on_a_cell_without_dropout():
+    cell = built()
+    (trained, _), (inferred, _) = (call(cell, X, H, training=t) for t in (True, False))
+    assert_same("output in training", trained, inferred)
+
+
+@law("SimpleRNNCell", "seed: Random seed for dropout.", needs=NEEDS | {"seed"})
+def test_seed_of_a_cell_determines_its_masks(evidence, path):
+    one, other, third = (kept_by(dropping(seed=s, **EQUAL), training=True) for s in (5, 5, 6))
+    for what in one:
+        evidence.same(f"{what} kept with seed 5", one[what], other[what])
+        evidence.independent(f"{what} kept with seeds 5 and 6", one[what], third[what], 1 - P)
