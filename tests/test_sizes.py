@@ -14,35 +14,45 @@ LONGEST_EAGER = 100
 """The longest sequence of the eager sweep, whose steps cost ten times those of a trace."""
 
 
-def every_batch_and_time(path: Path) -> Iterator[Case]:
-    """One layer, whose trace knows neither batch nor time, is given each of both, once."""
-    generator, largest = _generator(path), session.current().sweep
+def sizes_of_one_trace() -> list[tuple[int, ...]]:
+    """Each batch and each time once, for one number of features and of units."""
+    generator, largest = _generator("one trace"), session.current().sweep
     times = generator.sample(range(1, largest + 1), largest)
-    for batch, time in enumerate(times, 1):
-        yield _case(generator, batch, time, 3, 5, initial_state=True, mask=None)
+    return [(batch, time, 3, 5) for batch, time in enumerate(times, 1)]
 
 
-def every_size(path: Path) -> Iterator[Case]:
-    """Layers of each number of units and of features, given each batch; eager loops each time."""
+def sizes_of_layers(path: Path) -> list[tuple[int, ...]]:
+    """Each batch, each number of features and each of units once, in company that changes from run
+    to run; eager, each time up to LONGEST_EAGER as well."""
     generator, largest = _generator(path), session.current().sweep
-    # Each option with its own order, so that no two sizes go together in each run.
-    batches, features = (generator.sample(range(1, largest + 1), largest) for _ in range(2))
+    batches, features, units = (
+        generator.sample(range(1, largest + 1), largest) for _ in ("batch", "features", "units")
+    )
     times = [2] * largest
     if path is EAGER:
         longest = min(largest, LONGEST_EAGER)
-        times[:longest] = generator.sample(range(1, longest + 1), longest)
-        generator.shuffle(times)
-    for units in range(1, largest + 1):
-        size = batches[units - 1], times[units - 1], features[units - 1], units
-        given = {
-            "initial_state": generator.random() < 0.5,
-            "mask": generator.choice((None, "random", "leading", "inner")),
-        }
-        yield _case(generator, *size, **_usable(path, given))
+        times[:longest] = range(1, longest + 1)
+    return list(zip(batches, times, features, units, strict=True))
 
 
-def _generator(path: Path) -> random.Random:
-    return random.Random(session.current().seed_of(f"sweep {path}"))
+def every_batch_and_time(path: Path) -> Iterator[Case]:
+    """The cases of one layer, whose trace knows neither batch nor time."""
+    generator = _generator(path)
+    for sizes in sizes_of_one_trace():
+        yield _case(generator, sizes, initial_state=True, mask=None)
+
+
+def every_size(path: Path) -> Iterator[Case]:
+    """The cases of a layer for each size."""
+    generator = _generator(path)
+    for sizes in sizes_of_layers(path):
+        masks = (None, "random", "leading", "inner") if sizes[1] <= 4 else (None,)
+        given = {"initial_state": generator.random() < 0.5, "mask": generator.choice(masks)}
+        yield _case(generator, sizes, **_usable(path, given))
+
+
+def _generator(what: object) -> random.Random:
+    return random.Random(session.current().seed_of(f"sweep {what}"))
 
 
 def _usable(path: Path, given: dict) -> dict:
@@ -52,9 +62,10 @@ def _usable(path: Path, given: dict) -> dict:
     return {name: left[0] for name, left in drawing.without(choices, lacks).items()}
 
 
-def _case(generator, batch: int, time: int, features: int, units: int, **given) -> Case:
+def _case(generator: random.Random, sizes: tuple[int, ...], **given) -> Case:
     """Small integers in a linear layer: no result hides behind the end of a range. Over many steps
-    they stay exact with one entry in each column of the recurrent kernel."""
+    they stay exact with one entry in each column of the recurrent kernel; a bias costs time."""
+    batch, time, features, units = sizes
     plan = drawing.Plan(
         batch,
         time,
@@ -62,7 +73,7 @@ def _case(generator, batch: int, time: int, features: int, units: int, **given) 
         units,
         dtype="float32",
         activation="linear",
-        use_bias=True,
+        use_bias=time <= 4,
         go_backwards=False,
         zero_output_for_mask=False,
         leave_defaults=False,

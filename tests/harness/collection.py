@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+from hypothesis.database import ExampleDatabase
 
 from tests.harness import Unusable, layer, session
 from tests.harness.compare import Mismatch
@@ -60,6 +61,11 @@ class PropertyItem(pytest.Function):
         self.user_properties.append((name, value))
 
 
+def database() -> ExampleDatabase | None:
+    """Where the profile of this run keeps what failed."""
+    return settings().database
+
+
 class Failures:
     """The cases on which a check failed in earlier runs, in the database of Hypothesis.
 
@@ -68,7 +74,7 @@ class Failures:
     """
 
     def __init__(self, check: Check):
-        self.check, self.database = check, settings().database
+        self.check, self.database = check, database()
         self.key = f"simplernn-verify case {layer.under_test().name} {check.id}".encode()
 
     def repeat(self) -> None:

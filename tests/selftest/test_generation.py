@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import is_hypothesis_test, settings
+from hypothesis import is_hypothesis_test
 from hypothesis.database import InMemoryExampleDatabase
 
 from tests.harness import Unusable, collection, layer, session
@@ -18,7 +18,7 @@ from tests.harness.releases import tf
 from tests.selftest.programs import start
 
 FIRST = "test_integers_give_the_recurrence_exactly"
-OTHERS = "test_state.py"
+OTHERS = "test_direction.py"
 
 
 class Collected:
@@ -81,7 +81,8 @@ def test_two_properties_of_equal_choices_are_shown_different_cases():
         check.verify = lambda case, _, drawn=drawn: drawn.append(repr(case))
         check.test()()
         seen[name] = set(drawn)
-    assert not seen[names[0]] & seen[names[1]]
+    assert all(len(cases) > 5 for cases in seen.values())
+    assert len(seen[names[0]] & seen[names[1]]) <= 1  # Hypothesis begins with the simplest one
 
 
 def test_statistics_show_each_generated_property():
@@ -92,26 +93,24 @@ def test_statistics_show_each_generated_property():
     assert "during generate phase" in done.stdout
 
 
-def test_a_failure_is_repeated_first_although_others_passed_in_between():
+def test_a_failure_is_repeated_first_although_others_passed_in_between(monkeypatch):
     kept = InMemoryExampleDatabase()
-    settings.register_profile("dev", settings.get_profile("dev"), database=kept)
+    monkeypatch.setattr(collection, "database", lambda: kept)
     fault, where = "tests.selftest.faults:Transposed", f"tests/test_outputs.py::{FIRST}[eager]"
-    try:
-        first = run(where, "--hypothesis-profile=dev", name=fault)
-        assert first.reports[0].failed
-        assert first.facts()[0]["cases"] > 1
-        run(f"tests/{OTHERS}", "--hypothesis-profile=dev", name=fault)
-        again = run(where, "--hypothesis-profile=dev", "--hypothesis-seed=7", name=fault)
-        assert again.reports[0].failed
-        assert again.facts()[0]["cases"] == 1
-        key = f"simplernn-verify case {fault} {where}".encode()
-        assert list(kept.fetch(key))
-        kept.move(key, key.replace(fault.encode(), layer.DEFAULT.encode()), *kept.fetch(key))
-        mended = run(where, "--hypothesis-profile=dev")
-        assert mended.reports[0].passed
-        assert not list(kept.fetch(key.replace(fault.encode(), layer.DEFAULT.encode())))
-    finally:
-        settings.register_profile("dev", settings.get_profile("dev"), database=None)
+    key = f"simplernn-verify case {fault} {where}".encode()
+    first = run(where, "--hypothesis-profile=faults", name=fault)
+    assert first.reports[0].failed
+    assert first.facts()[0]["cases"] > 1
+    run(f"tests/{OTHERS}", "--hypothesis-profile=faults", name=fault)
+    again = run(where, "--hypothesis-profile=faults", "--hypothesis-seed=7", name=fault)
+    assert again.reports[0].failed
+    assert again.facts()[0]["cases"] == 1
+    right = f"simplernn-verify case {layer.DEFAULT} {where}".encode()
+    for text in list(kept.fetch(key)):
+        kept.save(right, text)
+    assert list(kept.fetch(right))
+    assert run(where, "--hypothesis-profile=faults").reports[0].passed
+    assert not list(kept.fetch(right))
 
 
 CASE = (

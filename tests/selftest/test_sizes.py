@@ -4,11 +4,13 @@ import random
 from collections import Counter
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from tests import test_sizes as swept
 from tests.harness import layer, session, sizes
 from tests.harness.compare import Mismatch
-from tests.harness.paths import EAGER, UNKNOWN, UNROLL
+from tests.harness.paths import EAGER, UNROLL
 from tests.harness.properties import all_properties
 from tests.selftest.test_faults import verify
 
@@ -20,16 +22,12 @@ LARGEST = {"units": 130, "features": 130, "batch": 100, "time": 100}
 COUNT = 60
 
 
-def swept(**changes):
+def all_cases():
     """All cases of the sweeps, with their property and path."""
-    before = session.use(replace(session.current(), **changes))
-    try:
-        for name in SWEEPS:
-            prop = all_properties()[name]
-            for path in prop.on:
-                yield from ((prop, path, case) for case in prop.over(path))
-    finally:
-        session.use(before)
+    for name in SWEEPS:
+        prop = all_properties()[name]
+        for path in prop.on:
+            yield from ((prop, path, case) for case in prop.over(path))
 
 
 def drawn_at_random() -> list[str]:
@@ -51,7 +49,7 @@ def restored():
 
 
 def test_sixty_layers_wrong_at_one_size_are_found_by_the_sweeps(restored):
-    cases = list(swept())
+    cases = list(all_cases())
     for name in drawn_at_random():
         layer.select(f"tests.selftest.one_size:{name}")
         dimension, size = name.removeprefix("static_").split("_")
@@ -75,31 +73,23 @@ def test_a_run_finds_a_layer_wrong_at_one_size(name):
 
 @pytest.mark.parametrize("largest", [130, 520])
 def test_each_size_up_to_the_largest_is_tried(largest):
+    before = session.use(replace(session.current(), sweep=largest))
+    one_trace = np.array(swept.sizes_of_one_trace()).T
+    layers = {path: np.array(swept.sizes_of_layers(path)).T for path in (EAGER, UNROLL)}
+    session.use(before)
     wanted = set(range(1, largest + 1))
-    by_path = {}
-    for _, path, case in swept(sweep=largest):
-        for dimension in LARGEST:
-            by_path.setdefault((path, dimension), set()).add(getattr(case, dimension))
-    for path, dimension in ((UNKNOWN, "batch"), (UNKNOWN, "time")):
-        assert by_path[path, dimension] == wanted
-    for path in (EAGER, UNROLL):
-        for dimension in ("units", "features", "batch"):
-            assert by_path[path, dimension] == wanted
-    assert by_path[EAGER, "time"] >= set(range(1, 101))
-
-
-def test_no_step_of_a_sweep_is_cut_off():
-    # kept_exact shortens what would not be exact: then a time would be missing.
-    for _, path, case in swept():
-        assert case.time >= 2 or path is not UNROLL
+    assert set(one_trace[0]) == set(one_trace[1]) == wanted
+    for batches, _, features, units in layers.values():
+        assert set(batches) == set(features) == set(units) == wanted
+    assert set(layers[EAGER][1]) >= set(range(1, 101))
 
 
 def test_runs_of_other_seeds_use_other_sizes_and_reach_them_all():
     seen = Counter()
-    for seed in range(400):
-        for size in sizes.of_run(seed)["units"].usual + sizes.of_run(seed)["units"].large:
-            seen[size] += 1
-    assert set(range(1, 301)) <= seen.keys()
+    for seed in range(2000):
+        units = sizes.of_run(seed)["units"]
+        seen.update((*units.usual, *units.large))
+    assert set(range(1, 301)) == seen.keys()
     assert seen[64] > 3 * seen[61]  # powers of two are favoured
     assert sizes.of_run(7) == sizes.of_run(7) != sizes.of_run(8)
 
