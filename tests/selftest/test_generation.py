@@ -27,8 +27,8 @@ class Collected:
     def __init__(self):
         self.items, self.reports = [], []
 
-    def pytest_collection_modifyitems(self, items):
-        self.items = list(items)
+    def pytest_collection_finish(self, session):
+        self.items = list(session.items)
 
     def pytest_runtest_logreport(self, report):
         if report.when == "call":
@@ -115,7 +115,7 @@ def test_a_failure_is_repeated_first_although_others_passed_in_between(monkeypat
 
 CASE = (
     "Case(inputs=np.array([[[1.0], [2.0]]]), kernel=np.array([[1.0]]), "
-    "recurrent_kernel=np.array([[1.0]]))"
+    "recurrent_kernel=np.array([[1.0]]), activation='relu')"
 )
 
 
