@@ -14,7 +14,8 @@ products of one matrix to what is already there, so that each of its roundings i
 So
 
     rho = (F + n + 1) u (|x||W| + |h||U| + |b|)
-        + (F + n + 3) smallest                        subnormals, which TensorFlow flushes
+        + (F + n + 3) smallest                        subnormal results, which TensorFlow flushes
+        + |x'||W| + |x||W'| + |h'||U| + |h||U'|       operands that it flushes, ' where subnormal
 
 and the output is within
 
@@ -107,9 +108,19 @@ def preactivation(recurrence: Recurrence, x: Array, state: Array, dtype: str) ->
     x, h = x.astype(wide), state.astype(wide)
     features, units = W.shape
     size = np.abs(x) @ np.abs(W) + np.abs(h) @ np.abs(U) + np.abs(b)
+    z = x @ W + b + h @ U
     rho = (features + units + 1) * roundoff(dtype) * size
     rho = rho + (features + units + 3) * form.smallest
-    return Preactivation(x @ W + b + h @ U, rho, size)
+    for left, right in ((np.abs(x), np.abs(W)), (np.abs(h), np.abs(U))):
+        for one, other in ((_subnormal(left, form), right), (left, _subnormal(right, form))):
+            if one.any() and other.any():
+                rho = rho + one @ other
+    return Preactivation(z, rho, size)
+
+
+def _subnormal(magnitudes: Array, form: Format) -> Array:
+    """The magnitudes that are below the normal numbers, and zeros for the others."""
+    return np.where(magnitudes < form.smallest, magnitudes, 0)
 
 
 def roundoff(dtype: str) -> float:

@@ -947,3 +947,62 @@ class UnrolledWithoutBias(SimpleRNN):
     def get_config(self):
         config = super().get_config()
         return {**config, "use_bias": config["use_bias"] and not self.unroll}
+
+
+@fault(
+    "inputs are clipped at 100",
+    "integers_give_the_recurrence_exactly",
+    "each_step_is_within_rounding_of_the_recurrence",
+)
+class ClipsLargeInputs(Wrong):
+    def bend(self, right, inputs, mask, initial_state):
+        return right(tf.clip_by_value(inputs, -100, 100))
+
+
+@fault(
+    "inputs below 1e-3 count as zero",
+    "integers_give_the_recurrence_exactly",
+    "each_step_is_within_rounding_of_the_recurrence",
+)
+class DropsSmallInputs(Wrong):
+    def bend(self, right, inputs, mask, initial_state):
+        return right(tf.where(abs(inputs) < 1e-3, tf.zeros_like(inputs), inputs))
+
+
+@fault(
+    "a step whose inputs are all zero leaves the state as it was",
+    "integers_give_the_recurrence_exactly",
+    "each_step_is_within_rounding_of_the_recurrence",
+)
+class SkipsZeroSteps(Wrong):
+    def bend_cell(self, right, inputs, states):
+        output, _ = right(inputs, states)
+        output = tf.where(tf.reduce_all(inputs == 0, axis=1)[:, None], states[0], output)
+        return output, [output]
+
+
+@fault(
+    "a step of the inputs of the step before is left out",
+    "integers_give_the_recurrence_exactly",
+    "each_step_is_within_rounding_of_the_recurrence",
+)
+class SkipsRepeatedSteps(Wrong):
+    def bend(self, right, inputs, mask, initial_state):
+        new = tf.reduce_any(inputs[:, 1:] != inputs[:, :-1], axis=2)
+        new = tf.pad(new, [[0, 0], [1, 0]], constant_values=True)
+        return right(inputs, mask=new if mask is None else tf.logical_and(mask, new))
+
+
+FAULTS += [
+    Fault(
+        f"wrong at {size} {dimension} alone",
+        f"tests.selftest.one_size:{dimension}_{size}",
+        (f"test_{swept}_gives_the_recurrence",),
+    )
+    for dimension, size, swept in (
+        ("units", 64, "every_number_of_units_and_features"),
+        ("features", 12, "every_number_of_units_and_features"),
+        ("batch", 77, "every_batch_and_time"),
+        ("time", 101, "every_batch_and_time"),
+    )
+]

@@ -362,3 +362,22 @@ def test_a_run_without_rows_or_steps_has_nothing_to_hold(batch, time):
     steps = all_steps(RUNNING_SUM, x, x, np.full((batch, 1), 5.0), None, "float32")
     assert steps.expected.shape == steps.bound.shape == (batch, time, 1)
     assert steps.final_state.tolist() == [[5]] * batch
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_operands_that_are_flushed_are_within_the_bound(dtype):
+    # Denormals-are-zero: a subnormal operand counts as 0, whatever it is multiplied by.
+    form, rng = FORMATS[dtype], np.random.default_rng(1)
+    for magnitude in (10.0, 1e3, 1e20):
+        x = form.round(rng.uniform(-2, 2, (50, 6)) * form.smallest)
+        W = form.round(rng.uniform(-1, 1, (6, 4)) * magnitude)
+        recurrence = Recurrence(W, np.zeros((4, 4)), None, "linear")
+        expected, bound = one_step(recurrence, x, np.zeros((50, 4)), dtype)
+        flushed = np.where(np.abs(x) < form.smallest, 0, x) @ W
+        assert np.any(flushed != expected)
+        assert np.all(np.abs(flushed - expected) <= bound)
+        # and the same bound as ever where no operand is subnormal
+        normal = np.where(np.abs(x) < form.smallest, form.smallest, x)
+        _, bound = one_step(recurrence, normal, np.zeros((50, 4)), dtype)
+        size = np.abs(normal) @ np.abs(W)
+        assert np.all(bound <= 24 * form.u * size + 20 * form.smallest)
