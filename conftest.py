@@ -15,8 +15,14 @@ PROFILES = {
     "dev": {"max_examples": 18},
     "ci": {"max_examples": 40, "derandomize": True, "database": None, "print_blob": True},
     "nightly": {"max_examples": 400},
-    # For the suite's own tests of what faults it finds: as dev, reproducible, nothing stored.
-    "faults": {"max_examples": 16, "derandomize": True, "database": None},
+    # For the suite's own tests of what faults it finds: as dev, reproducible, nothing stored, and
+    # what is found is not made small.
+    "faults": {
+        "phases": {Phase.explicit, Phase.generate},
+        "max_examples": 16,
+        "derandomize": True,
+        "database": None,
+    },
     # For tests.selftest.mutate: as dev, but whatever fails, nobody looks at how small it gets.
     "mutants": {"phases": {Phase.explicit, Phase.generate}, "max_examples": 18, "database": None},
 }

@@ -40,21 +40,34 @@ EVERY = (
 class Outcomes:
     """A plugin that notes which properties failed in a run, on any path, and on which cases."""
 
-    def __init__(self):
+    def __init__(self, on_every_path: bool = False):
         self.passed, self.failed, self.cases = set(), set(), []
+        self.on_every_path = on_every_path
+
+    def pytest_runtest_setup(self, item):
+        if not self.on_every_path and name_of(item.nodeid) in self.failed:
+            pytest.skip("it has failed on another path")
 
     def pytest_runtest_logreport(self, report):
         if report.when == "call" and report.outcome != "skipped":
-            name = report.nodeid.rsplit("::", 1)[-1].split("[")[0]
+            name = name_of(report.nodeid)
             (self.failed if report.failed else self.passed).add(name)
             self.cases += re.findall(r"^  case = (Case\(.*\))$", str(report.longrepr), re.MULTILINE)
 
 
-def verify(name: str, properties: Iterable[str]) -> Outcomes:
-    """Run those properties, as a user would, on the layer of that name."""
-    before, outcomes = layer.under_test().name, Outcomes()
+def name_of(nodeid: str) -> str:
+    return nodeid.rsplit("::", 1)[-1].split("[")[0]
+
+
+def verify(name: str, properties: Iterable[str], small: bool = False) -> Outcomes:
+    """Run those properties, as a user would, on the layer of that name. small: whether to make what
+    fails small, on every path."""
+    before, outcomes = layer.under_test().name, Outcomes(on_every_path=small)
     chosen = [f"{file_of(prop)}::{prop}" for prop in properties]
-    options = ["--hypothesis-profile=faults", f"--hypothesis-seed={session.current().seed}"]
+    profile = (
+        ["--hypothesis-profile=ci", "--examples=16"] if small else ["--hypothesis-profile=faults"]
+    )
+    options = [*profile, f"--hypothesis-seed={session.current().seed}"]
     options += ["-p", "no:cacheprovider", "--no-header", "--tb=no"]
     try:
         pytest.main([*chosen, "--layer", name, *options], plugins=[outcomes])
@@ -108,7 +121,9 @@ SMALLEST = {
 
 @pytest.mark.parametrize("name", SMALLEST)
 def test_hypothesis_ends_on_the_smallest_case(name):
-    found = verify(f"tests.selftest.faults:{name}", ["test_integers_give_the_recurrence_exactly"])
+    found = verify(
+        f"tests.selftest.faults:{name}", ["test_integers_give_the_recurrence_exactly"], small=True
+    )
     cases = [evaluated(text) for text in found.cases]
     sizes = np.array([(c.batch, c.time, c.features, c.units) for c in cases])
     assert (sizes == SMALLEST[name]).all(axis=1).any()
