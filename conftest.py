@@ -179,6 +179,7 @@ def pytest_pycollect_makeitem(collector, name, obj):
         return list(PropertyItem.on_every_path(collector, name, obj))
 
 
+@pytest.hookimpl(trylast=True)  # after -k and -m
 def pytest_collection_modifyitems(config, items):
     if config.getoption("--case") is not None:
         with one_line():

@@ -234,7 +234,7 @@ def test_a_persistent_tape_gives_the_gradient_of_each_result(case, path):
 @promise(
     "GradientTape.jacobian",
     "Computes the jacobian using operations recorded in context of this tape.",
-    choices=SMALL,
+    choices={**SMALL, "time": (2, 3)},
     integers=True,
     on=(UNROLL,),
     prepare=kept_exact,

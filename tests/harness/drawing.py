@@ -34,7 +34,7 @@ OPTIONS: dict[str, tuple] = {
     "go_backwards": (False, True),
     "zero_output_for_mask": (False, True),
     "leave_defaults": (True, False),
-    "magnitude": ("one", "any", "any"),
+    "magnitude": ("one", "any"),
 }
 """What a plan chooses from beside its sizes, simplest first: Hypothesis shrinks towards the first.
 What stands twice is chosen twice as often: most layers have no mask. large: the dimension that has

@@ -19,7 +19,8 @@ from tests.harness.cases import Case, evaluated
 from tests.harness.compare import Mismatch, ledger
 
 EXAMPLES_PER_PLAN = 4  # how often a path that traces uses each plan, at least
-IMPLIED = 0.5  # the part of the examples for what follows from properties that are thorough
+IMPLIED = 0.75  # the part of the examples for what follows from properties that are thorough
+FEWEST = 0.3  # the part of the examples for what is dear; fewer would show nothing
 PLANS = 3, 48  # the fewest and the most; more would only fill the memory with traces
 
 PROPERTIES: dict[str, "Property | Documented"] = {}
@@ -85,7 +86,7 @@ class Property:
         return max(1, round(asked * self._share(path)))
 
     def _share(self, path: paths.Path) -> float:
-        return 1.0 if self.thorough else path.share * min(IMPLIED, 1 / self.case_cost)
+        return 1.0 if self.thorough else path.share * min(IMPLIED, max(1 / self.case_cost, FEWEST))
 
     def _choices(self, path: paths.Path) -> Mapping[str, tuple]:
         """What its cases are drawn from on that path."""

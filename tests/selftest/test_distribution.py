@@ -208,8 +208,3 @@ def test_the_entries_of_a_law_share_its_level(entries):
     evidence.seen[-1] = ("beyond", bound * 1.001)
     with pytest.raises(Mismatch, match="beyond"):
         evidence.judge()
-
-
-def test_the_seed_of_a_derandomized_run_is_fixed_and_that_of_the_user_wins(monkeypatch):
-    monkeypatch.setattr(laws, "given_seed", 17)
-    assert laws.run_seed() == 17

@@ -62,7 +62,7 @@ CORNERS = {
     "one row": lambda c: c.batch == 1,
     "more than 16 rows": lambda c: c.batch > 16,
     "one step": lambda c: c.time == 1,
-    "more than 32 steps": lambda c: c.time > 32,
+    "more than 12 steps": lambda c: c.time > 12,
     "one unit": lambda c: c.units == 1,
     "more than 16 units": lambda c: c.units > 16,
     "one feature": lambda c: c.features == 1,
@@ -274,7 +274,7 @@ def test_integer_cases_that_were_cut_short_are_few():
     # Or most cases of the sharpest test would have one step.
     lengths = [case.time for case in drawn("integers")]
     assert np.mean([n == 1 for n in lengths]) < 0.35
-    assert max(lengths) > 32
+    assert max(lengths) > 12
 
 
 def test_values_are_numbers_of_the_dtype():
