@@ -9,7 +9,15 @@ from tests.harness.gradients import assert_backward_steps, probed, run
 from tests.harness.paths import EAGER
 from tests.harness.releases import documented_activations
 
-CHOICES = {"batch": (8,), "large": (None,), "dtype": ("float32",), "mask": (None, "random")}
+CHOICES = {
+    "batch": (8,),
+    "time": (2,),  # over many steps exponential grows beyond what has a bound
+    "features": (3,),
+    "units": (4,),
+    "large": (None,),
+    "dtype": ("float32",),
+    "mask": (None, "random"),
+}
 
 
 @pytest.fixture
