@@ -52,7 +52,7 @@ LAYERS = {
 @documented(
     "Bidirectional",
     "layer: `keras.layers.RNN` instance, such as `keras.layers.LSTM` or `keras.layers.GRU`.",
-    needs=BOTH | {"cell"},
+    needs=BOTH | {"documented cell"},
 )
 def test_bidirectional_takes_any_rnn(kind):
     with the_layer():

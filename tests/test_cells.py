@@ -23,7 +23,7 @@ P, Q = 0.3, 0.6
 RATES = {"dropout": P, "recurrent_dropout": Q}
 EQUAL = dict.fromkeys(RATES, P)  # where it does not matter which rate is which
 OF_RATE = {"dropout": "inputs", "recurrent_dropout": "states"}
-NEEDS = {"cell", *RATES, "activation", "use_bias"}
+NEEDS = {"documented cell", *RATES, "activation", "use_bias"}
 
 
 def built(units: int = UNITS, features: int = FEATURES, **options):
@@ -71,7 +71,7 @@ def test_new_cell_gets_the_initial_state_at_step_0(case, path):
     "SimpleRNNCell",
     "units: Positive integer, dimensionality of the output space. use_bias: Boolean, (default "
     "`True`), whether the layer should use a bias vector.",
-    needs={"cell", "use_bias"},
+    needs={"documented cell", "use_bias"},
 )
 def test_weights_of_a_cell_have_the_documented_shapes(units):
     shapes = [(FEATURES, units), (units, units), (units,)]
@@ -86,7 +86,7 @@ def test_weights_of_a_cell_have_the_documented_shapes(units):
     "SimpleRNNCell",
     "activation: Activation function to use. ... If you pass `None`, no activation is applied (ie. "
     '"linear" activation: `a(x) = x`).',
-    needs={"cell", "activation", "use_bias"},
+    needs={"documented cell", "activation", "use_bias"},
 )
 def test_cell_applies_the_named_activation(activation):
     cell = built(FEATURES, activation=activation, use_bias=False)
@@ -102,7 +102,7 @@ def test_cell_applies_the_named_activation(activation):
     "kernel_initializer: Initializer for the `kernel` weights matrix; recurrent_initializer: "
     "Initializer for the `recurrent_kernel` weights matrix; bias_initializer: Initializer for the "
     "bias vector.",
-    needs={"cell", *(f"{part}_initializer" for part in PARTS)},
+    needs={"documented cell", *(f"{part}_initializer" for part in PARTS)},
 )
 def test_initializer_of_a_cell_reaches_its_weight_only(part):
     options = {f"{other}_initializer": "zeros" for other in PARTS}
@@ -118,7 +118,7 @@ def test_initializer_of_a_cell_reaches_its_weight_only(part):
     "kernel_regularizer: Regularizer function applied to the `kernel` weights matrix; "
     "recurrent_regularizer: Regularizer function applied to the `recurrent_kernel` weights matrix; "
     "bias_regularizer: Regularizer function applied to the bias vector.",
-    needs={"cell", *(f"{part}_regularizer" for part in PARTS)},
+    needs={"documented cell", *(f"{part}_regularizer" for part in PARTS)},
 )
 def test_regularizer_of_a_cell_penalizes_its_weight_only(part):
     cell = built(**{f"{part}_regularizer": tf.keras.regularizers.L1(1.0)})
@@ -134,7 +134,7 @@ def test_regularizer_of_a_cell_penalizes_its_weight_only(part):
     "kernel_constraint: Constraint function applied to the `kernel` weights matrix; "
     "recurrent_constraint: Constraint function applied to the `recurrent_kernel` weights matrix; "
     "bias_constraint: Constraint function applied to the bias vector.",
-    needs={"cell", *(f"{part}_constraint" for part in PARTS)},
+    needs={"documented cell", *(f"{part}_constraint" for part in PARTS)},
 )
 def test_constraint_of_a_cell_holds_for_its_weight_only(part):
     constraint = tf.keras.constraints.NonNeg()
@@ -148,7 +148,9 @@ def test_constraint_of_a_cell_holds_for_its_weight_only(part):
 
 
 @pytest.mark.parametrize("argument", OF_CELL)
-@documented("SimpleRNNCell", "Args: ... (each argument of the constructor)", needs={"cell"})
+@documented(
+    "SimpleRNNCell", "Args: ... (each argument of the constructor)", needs={"documented cell"}
+)
 def test_cell_has_the_arguments_it_is_given(argument):
     for value in UNUSUAL[argument]:
         with the_layer():
@@ -168,7 +170,7 @@ REFUSED_BY_CELL = [
 @documented(
     "SimpleRNNCell",
     "units: Positive integer; dropout: Float between 0 and 1 (each argument says what it takes)",
-    needs={"cell"},
+    needs={"documented cell"},
 )
 def test_cell_refuses_a_wrong_value(argument, value):
     def make_and_call():
@@ -193,7 +195,7 @@ WRONG = {
     "SimpleRNNCell",
     "sequence: A 2D tensor, with shape `(batch, features)`. states: A 2D tensor with shape "
     "`(batch, units)`",
-    needs={"cell"},
+    needs={"documented cell"},
 )
 def test_cell_refuses_a_wrong_shape(wrong):
     cell, given = built(), {"x": X, "state": H, **WRONG[wrong]}
@@ -257,7 +259,7 @@ def test_cell_drops_in_training_and_only_then(evidence, path):
         evidence.happens(f"{what} dropped", ~kept, P)
 
 
-@documented("SimpleRNNCell", TRAINING, needs={"cell", "training"})
+@documented("SimpleRNNCell", TRAINING, needs={"documented cell", "training"})
 def test_training_has_no_effect_on_a_cell_without_dropout():
     cell = built()
     (trained, _), (inferred, _) = (call(cell, X, H, training=t) for t in (True, False))

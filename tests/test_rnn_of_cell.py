@@ -19,7 +19,7 @@ X = integers(1, ROWS, TIME, FEATURES).astype(np.float32)
 H = integers(2, ROWS, UNITS).astype(np.float32)
 MASK = np.array([[True, False, True, True, False], [False, True, True, False, True]])
 FLAGS = st.booleans()
-NEEDS = {"cell", "activation"}
+NEEDS = {"documented cell", "activation"}
 
 
 def a_cell(units: int = UNITS, features: int = FEATURES, **options):

@@ -39,7 +39,7 @@ def every_batch_and_time(path: Path) -> Iterator[Case]:
     """The cases of one layer, whose trace knows neither batch nor time."""
     generator = _generator(path)
     for sizes in sizes_of_one_trace():
-        yield _case(generator, sizes, initial_state=True, mask=None)
+        yield _case(path, generator, sizes, initial_state=True, mask=None)
 
 
 def every_size(path: Path) -> Iterator[Case]:
@@ -48,38 +48,23 @@ def every_size(path: Path) -> Iterator[Case]:
     for sizes in sizes_of_layers(path):
         masks = (None, "random", "leading", "inner") if sizes[1] <= 4 else (None,)
         given = {"initial_state": generator.random() < 0.5, "mask": generator.choice(masks)}
-        yield _case(generator, sizes, **_usable(path, given))
+        yield _case(path, generator, sizes, **given)
 
 
 def _generator(what: object) -> random.Random:
     return random.Random(session.current().seed_of(f"sweep {what}"))
 
 
-def _usable(path: Path, given: dict) -> dict:
-    """The options of a plan, without those that the layer or the path has not."""
-    choices = {name: (value,) for name, value in given.items()}
-    lacks = path.lacks | drawing.lacked()
-    return {name: left[0] for name, left in drawing.without(choices, lacks).items()}
-
-
-def _case(generator: random.Random, sizes: tuple[int, ...], **given) -> Case:
+def _case(path: Path, generator: random.Random, sizes: tuple[int, ...], **options) -> Case:
     """Small integers in a linear layer: no result hides behind the end of a range. Over many steps
     they stay exact with one entry in each column of the recurrent kernel; a bias costs time."""
     batch, time, features, units = sizes
-    plan = drawing.Plan(
-        batch,
-        time,
-        features,
-        units,
-        dtype="float32",
-        activation="linear",
-        use_bias=time <= 4,
-        go_backwards=False,
-        zero_output_for_mask=False,
-        leave_defaults=False,
-        magnitude="one",
-        **given,
-    )
+    options |= {"activation": "linear", "use_bias": time <= 4, "go_backwards": False}
+    options |= {"zero_output_for_mask": False, "leave_defaults": False, "magnitude": "one"}
+    choices = {name: (value,) for name, value in {**options, "dtype": "float32"}.items()}
+    usable = drawing.without(choices, path.lacks | drawing.lacked())
+    only = {name: values[0] for name, values in usable.items()}
+    plan = drawing.Plan(batch, time, features, units, **only)
     values = integers(1, dense=time <= 4)
     return kept_exact(plan.case(generator.randrange(10_000), values))
 

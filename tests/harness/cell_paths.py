@@ -5,7 +5,7 @@ from tests.harness.copies import BATCHES
 from tests.harness.paths import through
 from tests.harness.releases import tf
 
-CELL = frozenset({"cell"})
+CELL = frozenset({"cell", "documented cell"})
 
 
 def cell_class() -> type:

@@ -114,8 +114,8 @@ class LayerUnderTest:
 
     @functools.cached_property
     def features(self) -> frozenset[str]:
-        """The options, call arguments, attributes and dtypes that this layer has, "tf.lite", and
-        "documented signature": a layer of one's own is asked for units first, and has names of its
+        """The options, call arguments, attributes and dtypes that this layer has, "tf.lite",
+        "documented cell", and "documented signature": a layer of one's own is asked for units first, and has names of its
         own for what it is called with."""
         options = {name for name, value in OPTIONS.items() if self.accepts(name, value)}
         parameters = inspect.signature(self._example.call).parameters
@@ -124,9 +124,20 @@ class LayerUnderTest:
         has = {name for name in ("cell", "stateless_call") if hasattr(self._example, name)}
         if "cell" in has and hasattr(self._example.cell, "get_initial_state"):
             has.add("cell.get_initial_state")
+        if "cell" in has and self._cell_is_made_as_documented():
+            has.add("documented cell")
         lite = {"tf.lite"} if hasattr(tf, "lite") and hasattr(tf.lite, "Interpreter") else set()
         ordered = {"documented signature"} if self.is_tensorflows else set()
         return frozenset(options | arguments | has | lite | ordered | self._dtypes(options))
+
+    def _cell_is_made_as_documented(self) -> bool:
+        """Whether its cell can be made as SimpleRNNCell can: a custom one may take other things."""
+        options = {"activation": None, "use_bias": False, "kernel_initializer": "zeros"}
+        try:
+            cell = type(self._example.cell)(1, **options)
+        except (TypeError, ValueError):
+            return False
+        return hasattr(cell, "activation") and hasattr(cell, "use_bias")
 
     def _dtypes(self, options: set[str]) -> set[str]:
         """Those that it can be built in. An initializer of its own may have no bfloat16, as
