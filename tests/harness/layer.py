@@ -115,8 +115,8 @@ class LayerUnderTest:
     @functools.cached_property
     def features(self) -> frozenset[str]:
         """The options, call arguments, attributes and dtypes that this layer has, "tf.lite",
-        "documented cell", and "documented signature": a layer of one's own is asked for units first, and has names of its
-        own for what it is called with."""
+        "documented cell", and "documented signature": a custom layer is asked for units first, and
+        has names of its own for what it is called with."""
         options = {name for name, value in OPTIONS.items() if self.accepts(name, value)}
         parameters = inspect.signature(self._example.call).parameters
         anything = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
