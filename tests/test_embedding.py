@@ -1,16 +1,15 @@
 """Embedding in front of the layer: its vectors, and its mask."""
 
-import warnings
-
 import numpy as np
 import pytest
 
 from tests.harness import layer
 from tests.harness.compare import assert_same
-from tests.harness.paths import EAGER, FUNCTION, assert_refused, the_layer
+from tests.harness.paths import EAGER, FUNCTION, the_layer
 from tests.harness.properties import documented
 from tests.harness.releases import tf
 from tests.harness.stateful import integers
+from tests.harness.upstream import assert_mask_refused_behind
 
 INDICES = np.array([[4, 0, 20, 1], [0, 3, 0, 20]])
 VECTORS = integers(1, 21, 3)
@@ -52,23 +51,13 @@ def test_layer_skips_the_index_zero_only_with_mask_zero(mask_zero):
     assert_same("outputs", got, np.asarray(expected))
 
 
-class WithoutMasking(tf.keras.layers.Layer):
-    """A layer that does not say that it supports masking."""
-
-    def call(self, inputs):
-        return inputs + 1
-
-
 @documented(
     "Embedding",
     "mask_zero: If this is `True`, then all subsequent layers in the model need to support masking "
     "or an exception will be raised.",
 )
 def test_layer_without_masking_behind_an_embedding_raises():
-    vectors = embedding(mask_zero=True)(tf.constant(INDICES))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        assert_refused("what has a mask", lambda: WithoutMasking()(vectors))
+    assert_mask_refused_behind(embedding(mask_zero=True)(tf.constant(INDICES)))
 
 
 @documented(

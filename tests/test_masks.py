@@ -11,7 +11,7 @@ from tests.harness.cases import replace
 from tests.harness.compare import Mismatch, assert_exact, assert_run, assert_same
 from tests.harness.drawing import ALWAYS_MASKED, EXACT, NEVER_MASKED
 from tests.harness.layer import CLIP
-from tests.harness.paths import EAGER, FUNCTION, UNKNOWN, UNROLL, XLA, assert_refused, the_layer
+from tests.harness.paths import EAGER, FUNCTION, UNKNOWN, UNROLL, XLA, the_layer
 from tests.harness.properties import documented, promise
 from tests.harness.releases import tf
 from tests.harness.stateful import integers, of_integers
@@ -22,6 +22,7 @@ from tests.harness.upstream import (
     MASKING_TRACED,
     MODEL,
     TWO_LAYERS,
+    assert_mask_refused_behind,
 )
 from tests.harness.wrappers import one_on_the_other
 
@@ -262,13 +263,6 @@ def test_a_mask_is_handed_on_with_a_sequence_and_with_nothing_else(sequences, st
         raise Mismatch(f"the masks of the results are {given}")
 
 
-class Unmasked(tf.keras.layers.Layer):
-    """A layer that does not say that it supports masking."""
-
-    def call(self, inputs):
-        return inputs + 1
-
-
 @documented(
     "Masking",
     "If any downstream layer does not support masking yet receives such an input mask, an "
@@ -280,4 +274,4 @@ def test_a_layer_behind_that_does_not_support_masking_refuses_the_mask():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         outputs = layer.under_test().make(2, return_sequences=True)(masked)
-        assert_refused("what has a mask", lambda: Unmasked()(outputs))
+    assert_mask_refused_behind(outputs)

@@ -1,9 +1,25 @@
 """Paths on which the mask comes from a layer before, and is handed on to one behind."""
 
+import warnings
+
 from tests.harness.copies import BATCHES
-from tests.harness.paths import through, unknown
+from tests.harness.paths import assert_refused, through, unknown
 from tests.harness.releases import tf
 from tests.harness.wrappers import another, batch_of
+
+
+class WithoutMasking(tf.keras.layers.Layer):
+    """A layer that does not say that it supports masking."""
+
+    def call(self, inputs):
+        return inputs + 1
+
+
+def assert_mask_refused_behind(outputs) -> None:
+    """A layer without masking refuses these outputs, which have a mask. Keras 3 warns as well."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert_refused("what has a mask", lambda: WithoutMasking()(outputs))
 
 
 def blanked(x, mask):
