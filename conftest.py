@@ -133,12 +133,17 @@ def pytest_configure(config):
         config.stash[BEFORE] = session.use(asked_for(config))
         # With pytest-xdist this process runs no test: its workers do, which have no option dist.
         runs_tests = config.getoption("dist", "no") == "no" or config.option.collectonly
-        about = (subject.here if runs_tests else subject.elsewhere)(config.getoption("--layer"))
+        about = subject.here(config.getoption("--layer")) if runs_tests else None
         if session.current().case is not None:
             from tests.harness import collection
 
             collection.read_case(session.current().case)
-    config.pluginmanager.register(report.Report(config, about, began), "simplernn-report")
+    told = report.Report(config, about, began)
+    config.pluginmanager.register(told, "simplernn-report")
+    if hasattr(config, "workerinput"):
+        config.pluginmanager.register(report.Worker(about))
+    if not runs_tests:
+        config.pluginmanager.register(report.Workers(told))
     if runs_tests and config.getoption("--report-log", None):
         from tests.harness import record
 

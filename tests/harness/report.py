@@ -2,6 +2,7 @@
 
 import time
 from collections import defaultdict
+from dataclasses import asdict
 
 import pytest
 from hypothesis import settings
@@ -14,14 +15,21 @@ NOT_APPLICABLE = "not applicable"
 
 class Report:
     """A pytest plugin. All it knows about tests it reads from their reports' user properties, so
-    that it works in the same way with pytest-xdist, and in records of finished runs."""
+    that it works in the same way with pytest-xdist, and in records of finished runs.
 
-    def __init__(self, config, subject: Subject, began: float):
+    subject: None in a process that runs no test and has no TensorFlow; `Workers` gets it there.
+    """
+
+    def __init__(self, config, subject: Subject | None, began: float):
         self.config = config
         self.subject = subject
         self.began = began  # by time.perf_counter, before TensorFlow was imported
 
     def pytest_report_header(self):
+        return self.header() if self.subject else []
+
+    def header(self) -> list[str]:
+        """What may change the numbers of this run, line by line."""
         profile = self.config.option.hypothesis_profile
         fixed = settings.get_profile(profile).derandomize
         run = session.current()
@@ -64,8 +72,49 @@ class Report:
         verdict = self._verdict()
         for name, reason in sorted(verdict.not_applicable.items()):
             terminal.write_line(f"not applicable: {name} (the layer has no {reason})")
-        if verdict.promises:
+        if verdict.promises and self.subject:
             terminal.write_line(verdict.line(self.subject, time.perf_counter() - self.began))
+
+
+class Worker:
+    """A pytest plugin of a worker of pytest-xdist: its first report carries the subject."""
+
+    def __init__(self, subject: Subject):
+        self.untold = {"subject": asdict(subject)}
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_makereport(self):
+        outcome = yield
+        vars(outcome.get_result()).update(self.untold)
+        self.untold = {}
+
+
+class Workers:
+    """A pytest plugin of the process that hands tests to workers. That one does not import
+    TensorFlow, which takes seconds and 0.6 GB: the first report of a worker tells the subject."""
+
+    def __init__(self, report: Report):
+        self.report, self.started = report, False
+
+    def pytest_xdist_node_collection_finished(self):
+        self.started = True
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report):
+        if self.report.subject is None and hasattr(report, "subject"):
+            self.report.subject = Subject(**report.subject)
+            terminal = self.report.config.pluginmanager.getplugin("terminalreporter")
+            terminal.ensure_newline()
+            for line in self.report.header():
+                terminal.write_line(line)
+
+    def pytest_testnodedown(self, error):
+        """A worker that ends before it has a test to run will end in the same way each time."""
+        if error and not self.started:
+            kind, _, why = str(error).strip().splitlines()[-1].rpartition("UsageError: ")
+            raise pytest.UsageError(
+                why if kind else f"the process that imports TensorFlow and the layer ends: {why}"
+            )
 
 
 class Verdict:

@@ -1,11 +1,6 @@
 """What a run is about, as its header and its verdict tell it."""
 
-import json
-import subprocess
-import sys
-from dataclasses import asdict, dataclass
-
-from tests.harness import Unusable
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -38,34 +33,3 @@ def here(name: str) -> Subject:
         str(releases.KERAS),
         [deviation.id for deviation in deviations.active()],
     )
-
-
-def elsewhere(name: str) -> Subject:
-    """The same from a process that ends with it: this one stays without TensorFlow, 0.6 GB smaller.
-
-    Raises Unusable as `here` does, and if TensorFlow ends the process.
-    """
-    program = f"import sys; sys.path[:] = {sys.path}; from tests.harness import subject"
-    done = subprocess.run(
-        [sys.executable, "-c", f"{program}; subject.tell({name!r})"],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-    )
-    told = done.stdout.splitlines()[-1:]
-    if done.returncode or not told:
-        said = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
-        raise Unusable(f"the process that imports TensorFlow and {name} ends at once: {said[0]}")
-    answer = json.loads(told[0])
-    if "unusable" in answer:
-        raise Unusable(answer["unusable"])
-    return Subject(**answer)
-
-
-def tell(name: str) -> None:
-    """Print what `here` gives or raises, as one line of JSON."""
-    try:
-        answer = asdict(here(name))
-    except Unusable as error:
-        answer = {"unusable": str(error)}
-    print("\n" + json.dumps(answer))
