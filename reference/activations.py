@@ -25,7 +25,7 @@ class Activation:
         lie at one of them or at an end of the interval.
     kernel_error: the largest error that a correct kernel may make, by dtype, in units in the last
         place of max(|f(z)|, scale(z)): the largest measured on TensorFlow 2.12 to 2.21, eager and
-        XLA, with a margin of at least an eighth. `tests/test_activations.py` measures again.
+        XLA, with a margin of at least an eighth. `tests/simple_rnn/test_activations.py` measures again.
     scale: the size of the terms that the documented formula adds up, where they cancel.
     jump: (where, size) of the discontinuities of f in |z|.
     row_spread: sup of |f(z') - f(z)| over |z' - z| <= rho, where units are coupled.

@@ -19,7 +19,7 @@ LOG_2 = float(np.log(2))
 
 
 @dataclass(frozen=True)
-class Law:
+class Distribution:
     """The law of a random number: its distribution function, and the interval that it lies in.
 
     stddev: given for a normal law alone, whose sum of squares has an exact law.
@@ -32,15 +32,15 @@ class Law:
     stddev: float | None = None
 
 
-def uniform(low: float, high: float) -> Law:
-    return Law(lambda x: np.clip((x - low) / (high - low), 0, 1), low, high)
+def uniform(low: float, high: float) -> Distribution:
+    return Distribution(lambda x: np.clip((x - low) / (high - low), 0, 1), low, high)
 
 
-def normal(mean: float, stddev: float) -> Law:
-    return Law(lambda x: special.ndtr((x - mean) / stddev), mean=mean, stddev=stddev)
+def normal(mean: float, stddev: float) -> Distribution:
+    return Distribution(lambda x: special.ndtr((x - mean) / stddev), mean=mean, stddev=stddev)
 
 
-def truncated_normal(mean: float, stddev: float) -> Law:
+def truncated_normal(mean: float, stddev: float) -> Distribution:
     """A normal law "except that values more than two standard deviations from the mean are
     discarded and re-drawn" (TruncatedNormal); `stddev` is the one before truncation."""
     below, within = special.ndtr(-2), special.ndtr(2) - special.ndtr(-2)
@@ -48,40 +48,40 @@ def truncated_normal(mean: float, stddev: float) -> Law:
     def cdf(x):
         return np.clip((special.ndtr((x - mean) / stddev) - below) / within, 0, 1)
 
-    return Law(cdf, mean - 2 * stddev, mean + 2 * stddev)
+    return Distribution(cdf, mean - 2 * stddev, mean + 2 * stddev)
 
 
 TRUNCATED_STDDEV = float(np.sqrt(1 - 4 * np.exp(-2) / np.sqrt(2 * np.pi) / special.erf(np.sqrt(2))))
 """The standard deviation of a standard normal number after truncation at two of them."""
 
 
-def distance(sample: Array, law: Law) -> float:
+def ks_distance(sample: Array, expected: Distribution) -> float:
     """sup |F_n - F| of the empirical distribution function and the law's."""
-    f = np.sort(law.cdf(np.ravel(sample)))
+    f = np.sort(expected.cdf(np.ravel(sample)))
     n = len(f)
     above, below = np.arange(1, n + 1) / n - f, f - np.arange(n) / n
     return float(max(above.max(), below.max()))
 
 
-def dkw(sample: Array, law: Law, resolution: float = 0.0) -> float:
+def dkw(sample: Array, expected: Distribution, resolution: float = 0.0) -> float:
     """P(sup |F_n - F| >= d) <= 2 exp(-2 n d^2) (Dvoretzky, Kiefer and Wolfowitz, 1956, with the
     constant of Massart, Annals of Probability 18, 1990).
 
     resolution: how far, at most, the distribution function of numbers with finitely many digits
     is from the law's.
     """
-    d = max(0.0, distance(sample, law) - resolution)
+    d = max(0.0, ks_distance(sample, expected) - resolution)
     return min(0.0, LOG_2 - 2 * np.size(sample) * d**2)
 
 
-def extremes(sample: Array, law: Law, resolution: float = 0.0) -> float:
+def extremes(sample: Array, expected: Distribution, resolution: float = 0.0) -> float:
     """P(max <= b) = F(b)^n and P(min >= a) = (1 - F(a))^n: whether the interval is filled.
 
     That no number lies beyond it needs no statistics, and is not tested here.
     """
     n = np.size(sample)
-    top = min(1.0, float(law.cdf(np.max(sample))) + resolution)
-    bottom = max(0.0, float(law.cdf(np.min(sample))) - resolution)
+    top = min(1.0, float(expected.cdf(np.max(sample))) + resolution)
+    bottom = max(0.0, float(expected.cdf(np.min(sample))) - resolution)
     with np.errstate(divide="ignore"):
         return min(0.0, LOG_2 + n * min(float(np.log(top)), float(np.log1p(-bottom))))
 
@@ -117,10 +117,10 @@ def hoeffding(sample: Array, mean: float, low: float, high: float) -> float:
     return min(0.0, LOG_2 - 2 * np.size(sample) * d**2)
 
 
-def chi_square(sample: Array, law: Law) -> float:
+def chi_square(sample: Array, expected: Distribution) -> float:
     """The sum of n squared standard normal numbers has a chi-square law with n degrees of freedom:
     its exact tails, the smaller one twice."""
-    total = float(np.sum(((sample - law.mean) / law.stddev) ** 2))
+    total = float(np.sum(((sample - expected.mean) / expected.stddev) ** 2))
     n = np.size(sample)
     lower, upper = stats.chi2.logcdf(total, n), stats.chi2.logsf(total, n)
     return min(0.0, LOG_2 + float(min(lower, upper)))
@@ -135,7 +135,7 @@ class Rosenblatt:
     """
 
     uniforms: Array
-    first: Array
+    first_uniforms: Array
     signs: Array
 
 

@@ -43,8 +43,15 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from reference.activations import Array
-from reference.recurrence import Recurrence, every_step
-from reference.rounding import FORMATS, Format, last_used, own_states, preactivation, roundoff
+from reference.recurrence import Recurrence, used_steps
+from reference.rounding import (
+    FORMATS,
+    Format,
+    last_unmasked_step,
+    preactivation,
+    returned_states,
+    roundoff,
+)
 
 
 @dataclass(frozen=True)
@@ -64,7 +71,7 @@ class Gradients:
 
 
 @dataclass(frozen=True)
-class Problem:
+class GradientProblem:
     """What is differentiated: arguments as in `Recurrence.run`, and the weightings V and v."""
 
     recurrence: Recurrence
@@ -77,12 +84,12 @@ class Problem:
     @property
     def used(self) -> Array:
         """The steps that are not masked, (batch, time), in order of processing."""
-        return self.recurrence.in_order(every_step(self.inputs, self.mask))
+        return self.recurrence.in_order(used_steps(self.inputs, self.mask))
 
     @property
     def repeats(self) -> Array:
         """For each step the number, from 1, of the step that made its output; 0 if none did."""
-        made_by = last_used(self.used)
+        made_by = last_unmasked_step(self.used)
         return np.where(self.used, made_by, 0) if self.recurrence.zero_output_for_mask else made_by
 
     def direct(self, weights: Array) -> Array:
@@ -92,7 +99,7 @@ class Problem:
         np.add.at(total, (rows, self.repeats), weights)
         return total[:, 1:]
 
-    def with_probe(self) -> "Problem":
+    def with_probe(self) -> "GradientProblem":
         """With one feature more for each unit, zero, that enters the unit with weight one."""
         r = self.recurrence
         kernel, inputs = probe(r.kernel, self.inputs)
@@ -106,12 +113,12 @@ def probe(kernel: Array, inputs: Array) -> tuple[Array, Array]:
     return np.concatenate([kernel, np.eye(n)]), np.concatenate([inputs, zeros], axis=-1)
 
 
-def backpropagate(problem: Problem) -> Gradients:
+def backpropagate(problem: GradientProblem) -> Gradients:
     """The gradients, in float64; exact where every sum is one of small integers."""
     p, r = problem, problem.recurrence
     outputs, _ = replace(r, zero_output_for_mask=False).run(p.inputs, p.initial_state, p.mask)
     used, direct = p.used, p.direct(p.output_weights)
-    x, states = r.in_order(p.inputs), own_states(outputs, used, p.initial_state)
+    x, states = r.in_order(p.inputs), returned_states(outputs, used, p.initial_state)
     dz, dh = np.zeros(outputs.shape), p.state_weights
     for t in reversed(range(outputs.shape[1])):
         step = used[:, t, None]
@@ -121,7 +128,9 @@ def backpropagate(problem: Problem) -> Gradients:
     return _from_preactivations(p, x, states, dz, dh)
 
 
-def _from_preactivations(p: Problem, x: Array, states: Array, dz: Array, dh: Array) -> Gradients:
+def _from_preactivations(
+    p: GradientProblem, x: Array, states: Array, dz: Array, dh: Array
+) -> Gradients:
     """All gradients from those with respect to z and the initial state."""
     r = p.recurrence
     rows = np.where(p.used[:, :, None], x, 0)  # what stands in a masked step counts for nothing
@@ -134,12 +143,12 @@ def _from_preactivations(p: Problem, x: Array, states: Array, dz: Array, dh: Arr
     )
 
 
-def sizes(problem: Problem) -> Gradients:
+def partial_sum_bounds(problem: GradientProblem) -> Gradients:
     """What no partial sum of any gradient exceeds in magnitude, whatever cancels, as it was needed
     for each; only for activations of slope at most 1."""
     p, r = problem, problem.recurrence
     outputs, _ = replace(r, zero_output_for_mask=False).run(p.inputs, p.initial_state, p.mask)
-    states = np.abs(own_states(outputs, p.used, p.initial_state))
+    states = np.abs(returned_states(outputs, p.used, p.initial_state))
     x, direct = np.abs(r.in_order(p.inputs)), p.direct(np.abs(p.output_weights))
     linear = replace(r, activation="linear", kernel=np.abs(r.kernel))
     linear = replace(linear, recurrent_kernel=np.abs(r.recurrent_kernel))
@@ -160,7 +169,9 @@ class BackwardSteps:
     bound: Gradients
 
 
-def backward_steps(problem: Problem, outputs: Array, dz: Array, dtype: str) -> BackwardSteps:
+def backward_steps(
+    problem: GradientProblem, outputs: Array, dz: Array, dtype: str
+) -> BackwardSteps:
     """Hold every step of a backward pass against the pass itself.
 
     problem: as the layer was given it, with the probe. outputs: (batch, time, units), the layer's
@@ -172,7 +183,7 @@ def backward_steps(problem: Problem, outputs: Array, dz: Array, dtype: str) -> B
     units = r.units
     used = p.used
     x = r.in_order(p.inputs).astype(wide)
-    states = own_states(outputs, used, p.initial_state).astype(wide)
+    states = returned_states(outputs, used, p.initial_state).astype(wide)
     W, U = r.kernel.astype(wide), r.recurrent_kernel.astype(wide)
     V, v = p.output_weights.astype(wide), p.state_weights.astype(wide)
     dz = np.where(used[:, :, None], dz, 0).astype(wide)

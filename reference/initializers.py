@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reference.activations import Array
-from reference.distribution import TRUNCATED_STDDEV, Law, normal, truncated_normal, uniform
+from reference.distribution import TRUNCATED_STDDEV, Distribution, normal, truncated_normal, uniform
 from reference.rounding import FORMATS
 
 
@@ -52,7 +52,7 @@ class Haar:
     gain: float
 
 
-Promise = Law | Haar | Array
+ExpectedWeights = Distribution | Haar | Array
 """Of all entries of a weight: their common law, their joint law, or their values."""
 
 
@@ -61,7 +61,7 @@ def variance_scaling(
     scale: float = 1.0,
     mode: str = "fan_in",
     distribution: str = "truncated_normal",
-) -> Law:
+) -> Distribution:
     """VarianceScaling: "a truncated/untruncated normal distribution with a mean of zero and a
     standard deviation (after truncation, if used) `stddev = sqrt(scale / n)`", or "a uniform
     distribution within `[-limit, limit]`, where `limit = sqrt(3 * scale / n)`", with n the "number
@@ -75,11 +75,11 @@ def variance_scaling(
     return truncated_normal(0, stddev / TRUNCATED_STDDEV)
 
 
-def _scaling(scale: float, mode: str, distribution: str) -> Callable[..., Law]:
+def _scaling(scale: float, mode: str, distribution: str) -> Callable[..., Distribution]:
     return lambda shape: variance_scaling(shape, scale, mode, distribution)
 
 
-INITIALIZERS: dict[str, Callable[..., Promise]] = {
+INITIALIZERS: dict[str, Callable[..., ExpectedWeights]] = {
     "zeros": np.zeros,
     "ones": np.ones,
     "constant": lambda shape, value=0.0: np.full(shape, value),

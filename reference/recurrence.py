@@ -58,7 +58,7 @@ class Recurrence:
         state = zero_state(batch, self.units) if initial_state is None else initial_state
         output = zero_state(batch, self.units)
         outputs = np.zeros((batch, time, self.units))
-        x, live = self.in_order(inputs), self.in_order(every_step(inputs, mask))
+        x, live = self.in_order(inputs), self.in_order(used_steps(inputs, mask))
         for t in range(time):
             used = live[:, t, None]
             with np.errstate(invalid="ignore"):  # infinity less infinity is NaN, as it should be
@@ -73,6 +73,6 @@ def zero_state(batch: int, units: int) -> Array:
     return np.zeros((batch, units))
 
 
-def every_step(inputs: Array, mask: Array | None) -> Array:
+def used_steps(inputs: Array, mask: Array | None) -> Array:
     """The mask as booleans (batch, time); without one every step is used."""
     return np.ones(inputs.shape[:2], bool) if mask is None else mask.astype(bool)

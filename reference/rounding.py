@@ -30,7 +30,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reference.activations import Array
-from reference.recurrence import Recurrence, every_step, zero_state
+from reference.recurrence import Recurrence, used_steps, zero_state
 
 
 @dataclass(frozen=True)
@@ -184,28 +184,28 @@ def all_steps(
     outputs: (batch, time, units) as the layer gave them, in order of processing; the other
     arguments as in `Recurrence.run`.
     """
-    used = recurrence.in_order(every_step(inputs, mask))
-    states = own_states(outputs, used, initial_state)
+    used = recurrence.in_order(used_steps(inputs, mask))
+    states = returned_states(outputs, used, initial_state)
     x = recurrence.in_order(inputs)
     expected, bound = one_step(recurrence, x, states[:, :-1], dtype)
-    carried = np.where(last_used(used)[:, :, None] > 0, states[:, 1:], 0)
+    carried = np.where(last_unmasked_step(used)[:, :, None] > 0, states[:, 1:], 0)
     masked_output = 0 if recurrence.zero_output_for_mask else carried
     used = used[:, :, None]
     return Steps(np.where(used, expected, masked_output), np.where(used, bound, 0), states[:, -1])
 
 
-def last_used(used: Array) -> Array:
+def last_unmasked_step(used: Array) -> Array:
     """For each step of a (batch, time) mask the number, from 1, of the last step up to it that is
     used; 0 if there is none."""
     number = np.arange(1, used.shape[1] + 1)
     return np.maximum.accumulate(np.where(used, number, 0), axis=1)
 
 
-def own_states(outputs: Array, used: Array, initial_state: Array | None) -> Array:
+def returned_states(outputs: Array, used: Array, initial_state: Array | None) -> Array:
     """The states (batch, time + 1, units) before the first step and after each, as a run itself
     returned them: the state after a step is the output of the last one that was used."""
     batch, _, units = outputs.shape
     start = zero_state(batch, units) if initial_state is None else initial_state
     history = np.concatenate([start[:, None], outputs.astype(np.float64)], axis=1)
-    which = np.concatenate([np.zeros((batch, 1), int), last_used(used)], axis=1)
+    which = np.concatenate([np.zeros((batch, 1), int), last_unmasked_step(used)], axis=1)
     return np.take_along_axis(history, which[:, :, None], axis=1)

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from reference.activations import ACTIVATIONS, Array
-from reference.gradient import Problem, backpropagate
+from reference.gradient import GradientProblem, backpropagate
 from reference.recurrence import Recurrence
 
 Weights = dict[str, Array]
@@ -26,7 +26,7 @@ Masks = tuple[Array, Array]
 """What dropout multiplies inputs (batch, features) and states (batch, units) by, at every step."""
 
 ROUNDINGS = 16
-RUNS = 6
+DISTURBED_RUNS = 6
 
 
 def mean_squared_error(predictions: Array, targets: Array) -> tuple[float, Array]:
@@ -203,7 +203,7 @@ class Trainer:
         }
         for rows, m, r in _parts(masks):
             start = None if self.state is None else self.state[rows]
-            problem = Problem(self._dropped(m, r), x[rows], start, None, V[rows], v[rows])
+            problem = GradientProblem(self._dropped(m, r), x[rows], start, None, V[rows], v[rows])
             flows = backpropagate(problem)
             gradients["kernel"] += m * flows.kernel
             gradients["recurrent_kernel"] += r * flows.recurrent_kernel
@@ -230,7 +230,7 @@ def _parts(masks: Masks | None):
     ]
 
 
-def masks_that_explain(
+def infer_dropout_masks(
     trainer: Trainer, x: Array, predictions: Array, dropout: float, recurrent_dropout: float
 ) -> Masks:
     """The masks with which the trainer's weights come nearest to these predictions (batch, outputs)
@@ -265,11 +265,11 @@ def train(make: Callable[[], Trainer], batches: Iterable, disturb: Callable | No
     return Training(losses, trainer.weights)
 
 
-def spread(make: Callable[[], Trainer], batches: list) -> Training:
+def rounding_spread(make: Callable[[], Trainer], batches: list) -> Training:
     """How far rounding may carry another correct trainer from `train(make, batches)`; twice the
     largest distance of RUNS disturbed ones, and the rounding of the numbers compared."""
     right = train(make, batches)
-    found = [train(make, batches, _disturbance(seed)) for seed in range(RUNS)]
+    found = [train(make, batches, _disturbance(seed)) for seed in range(DISTURBED_RUNS)]
     u = ROUNDINGS * 2.0**-53
 
     def distance(get):

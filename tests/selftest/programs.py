@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-HANGS = 1800
+TIMEOUT_SECONDS = 1800
 """Seconds after which a program hangs; no busy machine makes one that slow."""
 
 
@@ -25,5 +25,5 @@ def start(
         stdout=subprocess.PIPE,
         stderr=errors,
         text=True,
-        timeout=HANGS,
+        timeout=TIMEOUT_SECONDS,
     )

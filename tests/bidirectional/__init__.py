@@ -1,0 +1,1 @@
+"""Properties of Bidirectional over the layer."""

@@ -1,0 +1,1 @@
+"""Properties of SimpleRNNCell, of RNN over cells, of custom and stacked cells."""

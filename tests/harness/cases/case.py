@@ -1,0 +1,268 @@
+"""What a case is, how it prints, and the program that it becomes."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from reference.recurrence import Recurrence
+from reference.rounding import FORMATS
+from tests.harness import session
+
+__all__ = [
+    "CALL_ARGUMENTS",
+    "CLIP",
+    "DEFAULTS",
+    "Case",
+    "array_from_expression",
+    "evaluate_case_text",
+    "noise",
+    "replace",
+]
+
+DEFAULTS = {
+    "activation": "tanh",
+    "use_bias": True,
+    "return_sequences": False,
+    "return_state": False,
+    "go_backwards": False,
+    "unroll": False,
+    "zero_output_for_mask": False,
+    "kernel_initializer": "glorot_uniform",
+    "recurrent_initializer": "orthogonal",
+    "bias_initializer": "zeros",
+    "kernel_regularizer": None,
+    "recurrent_regularizer": None,
+    "bias_regularizer": None,
+    "activity_regularizer": None,
+    "kernel_constraint": None,
+    "recurrent_constraint": None,
+    "bias_constraint": None,
+    "dropout": 0.0,
+    "recurrent_dropout": 0.0,
+    "stateful": False,
+    "seed": None,
+    "dtype": "float32",
+    "trainable": True,
+    "name": None,
+}
+"""The documented constructor arguments of SimpleRNN beside units, with their defaults."""
+
+CALL_ARGUMENTS = ("initial_state", "mask", "training")
+
+CLIP = "clip"
+"""An activation given as a function: z to [-1, 1], exact in integers however long it runs."""
+
+
+def noise(seed, shape):
+    """Numbers in [0, 1); element (i, j, ...) depends on the seed and on i, j, ... alone."""
+    z = np.full(shape, seed, np.uint64)
+    for index in np.indices(shape, np.uint64, sparse=True):
+        # SplitMix64 (Steele, Lea and Flood, OOPSLA 2014) over one index after the other
+        z = (z ^ (index + np.uint64(1))) * np.uint64(0x9E3779B97F4A7C15)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        z = z ^ (z >> np.uint64(31))
+    return (z >> np.uint64(11)) * 2.0**-53
+
+
+def uneven(x, seed):
+    """The inputs, with some steps of some rows all zero, and some as the step before."""
+    kind = noise(seed, x.shape[:2])
+    source = np.maximum(np.arange(x.shape[1]) - (kind > 0.8), 0)
+    return np.take_along_axis(x, source[:, :, None], axis=1) * (kind > 0.2)[:, :, None]
+
+
+class _Formula(np.ndarray):
+    """An array that knows the expression of `np`, `noise` and `uneven` that it is the value of."""
+
+    text = None
+
+
+def array_from_expression(text: str) -> np.ndarray:
+    """The value of an expression of `np`, `noise` and `uneven`, which prints as it when large."""
+    array = np.asarray(evaluate_case_text(text)).view(_Formula)
+    array.text = text
+    return array
+
+
+def evaluate_case_text(text: str, **names):
+    """The value of an expression that a failure printed."""
+    return eval(text, {"np": np, "noise": noise, "uneven": uneven, "Case": Case, **names})
+
+
+MAX_LITERAL_ELEMENTS = 120  # elements; what is larger prints as its formula, where it has one
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One problem: weights, inputs, and the options of the layer that is to solve it.
+
+    inputs: (batch, time, features). kernel: (features, units). recurrent_kernel: (units, units).
+    bias: (units,), or None for `use_bias=False`. initial_state: (batch, units) or None. mask:
+    (batch, time) of booleans, or None. All numbers are float64 and are rounded, when the case is
+    made, to numbers of `dtype`, in which the layer runs.
+    leave_defaults: whether options at their documented default are left out of the constructor.
+    instead: the case whose documented results a release gives for this one, where that is known.
+    """
+
+    inputs: np.ndarray
+    kernel: np.ndarray
+    recurrent_kernel: np.ndarray
+    bias: np.ndarray | None = None
+    initial_state: np.ndarray | None = None
+    mask: np.ndarray | None = None
+    dtype: str = "float32"
+    activation: str | None = "tanh"
+    go_backwards: bool = False
+    zero_output_for_mask: bool = False
+    leave_defaults: bool = True
+    equivalent_case: "Case | None" = None
+
+    def __post_init__(self):
+        for name in ("inputs", "kernel", "recurrent_kernel", "bias", "initial_state"):
+            value = getattr(self, name)
+            if value is not None:
+                rounded = FORMATS[self.dtype].round(value).view(_Formula)
+                rounded.text = getattr(value, "text", None)
+                object.__setattr__(self, name, rounded)
+        if self.mask is not None:
+            object.__setattr__(self, "mask", np.asarray(self.mask, bool))
+
+    @property
+    def batch(self) -> int:
+        return self.inputs.shape[0]
+
+    @property
+    def time(self) -> int:
+        return self.inputs.shape[1]
+
+    @property
+    def features(self) -> int:
+        return self.inputs.shape[2]
+
+    @property
+    def units(self) -> int:
+        return self.recurrent_kernel.shape[0]
+
+    @property
+    def weights(self) -> tuple:
+        """Kernel, recurrent kernel and, unless there is none, bias."""
+        return tuple(
+            np.asarray(w) for w in (self.kernel, self.recurrent_kernel, self.bias) if w is not None
+        )
+
+    def options(self, known: Collection[str]) -> dict[str, object]:
+        """Return the constructor arguments among the known ones, as a user would write them."""
+        given = {
+            "activation": self.activation,
+            "use_bias": self.bias is not None,
+            "go_backwards": self.go_backwards,
+            "zero_output_for_mask": self.zero_output_for_mask,
+            "dtype": self.dtype,
+        }
+        return {
+            name: value
+            for name, value in given.items()
+            if name in known and not (self.leave_defaults and value == DEFAULTS[name])
+        }
+
+    @property
+    def recurrence(self) -> Recurrence:
+        """The reference for this case."""
+        named = {None: "linear", CLIP: "hard_tanh", **session.current().formulas}
+        return Recurrence(
+            self.kernel,
+            self.recurrent_kernel,
+            self.bias,
+            named.get(self.activation, self.activation),
+            self.go_backwards,
+            self.zero_output_for_mask,
+        )
+
+    def expected(self) -> tuple[np.ndarray, np.ndarray]:
+        """Outputs (batch, time, units) and final state (batch, units) of the reference."""
+        return self.recurrence.run(self.inputs, self.initial_state, self.mask)
+
+    def summary(self) -> dict[str, object]:
+        """What a deviation may name: sizes, dtype, options, and whether arguments are given."""
+        return {
+            "batch": self.batch,
+            "time": self.time,
+            "features": self.features,
+            "units": self.units,
+            "dtype": self.dtype,
+            "activation": self.activation,
+            "use_bias": self.bias is not None,
+            "go_backwards": self.go_backwards,
+            "zero_output_for_mask": self.zero_output_for_mask,
+            "mask": self.mask is not None,
+            "last_step_masked": self._last_step_masked(),
+            "initial_state": self.initial_state is not None,
+        }
+
+    def _last_step_masked(self) -> bool:
+        """Whether any row ends, in order of processing, with a masked step."""
+        return self.mask is not None and not self.mask[:, 0 if self.go_backwards else -1].all()
+
+    def split(self, at: int) -> tuple["Case", "Case"]:
+        """The steps before number `at`, in order of processing, and the rest."""
+        cut = self.time - at if self.go_backwards else at
+        parts = slice(None, cut), slice(cut, None)
+        first, second = reversed(parts) if self.go_backwards else parts
+        return self._at(first), self._at(second)
+
+    def _at(self, steps: slice) -> "Case":
+        mask = None if self.mask is None else self.mask[:, steps]
+        return replace(self, inputs=self.inputs[:, steps], mask=mask)
+
+    def with_inputs(self, which: np.ndarray, value: float) -> "Case":
+        """With the inputs where `which`, (batch, time), is true replaced by one value."""
+        return replace(self, inputs=np.where(which[:, :, None], value, self.inputs))
+
+    def reversed(self) -> "Case":
+        """The same steps, given in the opposite order and to be taken in the opposite order."""
+        mask = None if self.mask is None else self.mask[:, ::-1]
+        return replace(
+            self, inputs=self.inputs[:, ::-1], mask=mask, go_backwards=not self.go_backwards
+        )
+
+    def with_units(self, order: np.ndarray) -> "Case":
+        """With the units in another order."""
+        state = None if self.initial_state is None else self.initial_state[:, order]
+        return replace(
+            self,
+            kernel=self.kernel[:, order],
+            recurrent_kernel=self.recurrent_kernel[order][:, order],
+            bias=None if self.bias is None else self.bias[order],
+            initial_state=state,
+        )
+
+    def with_features(self, order: np.ndarray) -> "Case":
+        """With the features in another order."""
+        return replace(self, inputs=self.inputs[:, :, order], kernel=self.kernel[order])
+
+    def __repr__(self) -> str:
+        parts = []
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name == "instead":
+                continue
+            if isinstance(value, np.ndarray) or value != field.default:
+                parts.append(f"{field.name}={_expression(value)}")
+        return f"Case({', '.join(parts)})"
+
+
+def _expression(value) -> str:
+    if not isinstance(value, np.ndarray):
+        return repr(value)
+    return f"np.array({literal(value)})"
+
+
+def literal(array: np.ndarray) -> str:
+    """Return an expression of the array: its numbers, or its formula where it is large."""
+    if array.size > MAX_LITERAL_ELEMENTS and getattr(array, "text", None):
+        return array.text
+    if array.size == 0:
+        return f"np.zeros({array.shape})"
+    return repr(array.tolist()).replace("inf", "np.inf").replace("nan", "np.nan")

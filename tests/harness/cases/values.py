@@ -1,0 +1,175 @@
+"""The numbers of a case: of any magnitude, or integers of which every sum is exact.
+
+Rows of inputs differ in magnitude, some steps are all zero and some repeat the step before, so that
+one call shows what a layer makes of each.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from hypothesis import strategies as st
+
+from reference.rounding import FORMATS
+from tests.harness.cases.case import CLIP, Case, array_from_expression, replace
+
+MAX_INPUT_EXPONENTS = {"float16": 8, "bfloat16": 80, "float32": 80, "float64": 700}
+"""The largest exponent of two of inputs, by dtype: sums of products stay finite."""
+
+UNBOUNDED_ACTIVATIONS = {
+    None,
+    "linear",
+    "relu",
+    "elu",
+    "leaky_relu",
+    "selu",
+    "celu",
+    "softplus",
+    "silu",
+}
+"""Activations that go on growing: their sums, and so their states, may be of any magnitude. Under
+another activation all sums beyond a few units are as good as infinite."""
+
+
+@dataclass(frozen=True)
+class Scales:
+    """Magnitudes, as exponents of two.
+
+    inputs: of the inputs. sums: of x W, of the bias and, under an unlimited activation, of the
+    state; the kernel makes up for the inputs. spread: how far rows of inputs lie above (and, of
+    numbers that are no integers, below) the others. uneven: whether some steps of some rows are all
+    zero, and some repeat the one before.
+    """
+
+    inputs: int = 0
+    sums: int = 0
+    spread: int = 0
+    uneven: bool = False
+
+
+@st.composite
+def scales(draw, plan, integers: bool) -> Scales:
+    """The magnitudes for a plan: all about one, or log-uniform over the range of its dtype."""
+    uneven = draw(st.booleans())
+    if plan.magnitude == "one":
+        return Scales(0, 0 if integers else draw(st.sampled_from((0, -3, 2))), 0, uneven)
+    wide = MAX_INPUT_EXPONENTS[plan.dtype]
+    unlimited = plan.activation in UNBOUNDED_ACTIVATIONS
+    if integers:
+        sums = draw(st.integers(-wide // 2, wide // 2)) if unlimited else 0
+        few = plan.features + plan.units <= 60
+        spread = {"float16": 2 * few, "bfloat16": 0}.get(plan.dtype, 8)
+    else:
+        sums = draw(st.integers(-wide // 2, wide // 2) if unlimited else st.integers(-8, 3))
+        spread = 4 if plan.dtype == "float16" else 12
+    inputs = draw(st.integers(-wide, wide))
+    return Scales(inputs, sums, draw(st.sampled_from((spread, 0))), uneven)
+
+
+def with_row_and_step_variation(
+    text: str, scales: Scales, seed: int, batch: int, lowest: int
+) -> str:
+    """The expression of inputs (batch, time, features) with the differences between rows and steps.
+    lowest: the smallest exponent of a row."""
+    if scales.spread:
+        count = scales.spread - lowest + 1
+        row = f"np.floor(noise({seed + 6}, ({batch}, 1, 1)) * {count})"
+        text = f"{text} * 2.0**({row} + {lowest})"
+    return f"uneven({text}, {seed + 7})" if scales.uneven else text
+
+
+def float_values(scales: Scales = Scales(), gain: float = 1.0) -> Callable:
+    """Uniform numbers; rows of the recurrent kernel have the norm `gain`, on average."""
+
+    def values(plan, name: str, seed: int, shape: tuple) -> np.ndarray:
+        text = f"(2 * noise({seed}, {shape}) - 1)"
+        if name == "inputs":
+            text = f"{text} * {2.0**scales.inputs!r}"
+            return array_from_expression(
+                with_row_and_step_variation(text, scales, seed, plan.batch, -scales.spread)
+            )
+        if name.endswith("kernel"):
+            made_up_for = 2.0 ** (scales.sums - scales.inputs) if name == "kernel" else gain
+            size = made_up_for * (3 / shape[0]) ** 0.5
+        else:
+            size = (
+                2.0**scales.sums
+                if name == "bias" or plan.activation in UNBOUNDED_ACTIVATIONS
+                else 1.0
+            )
+        return array_from_expression(f"{text} * {float(f'{size:.6g}')!r}")
+
+    return values
+
+
+def integer_values(largest: int, dense: bool, scales: Scales = Scales()) -> Callable:
+    """Integers up to `largest` in magnitude; not dense: one in each column of U, so that
+    |h U| <= largest |h| and a linear layer stays exact for long."""
+
+    def values(plan, name: str, seed: int, shape: tuple) -> np.ndarray:
+        half = plan.dtype not in ("float32", "float64")
+        bound = 1 if half else largest
+        text = f"np.floor(noise({seed}, {shape}) * {2 * bound + 1}) - {bound}"
+        # So many products of which each is 1 may sum up to more than the integers of a half type.
+        many = half and plan.features + plan.units > 200
+        if (name == "recurrent_kernel" and not dense) or (name.endswith("kernel") and many):
+            rows, columns = shape
+            row = f"np.floor(noise({seed}, ({columns},)) * {rows})"
+            text = f"np.where(np.arange({rows})[:, None] == {row}, np.sign({text}), 0)"
+        if name == "inputs":
+            text = with_row_and_step_variation(f"({text})", scales, seed, plan.batch, 0)
+        return array_from_expression(text)
+
+    return values
+
+
+def scaled_case(case: Case, scales: Scales) -> Case:
+    """The case of integers times powers of two: each sum remains exact. Under an unlimited
+    activation of one slope for each sign the results are scaled as the sums are."""
+
+    def times(array, exponent):
+        if array is None or exponent == 0:
+            return array
+        factor = 2.0**exponent
+        return (
+            array_from_expression(f"({array.text}) * {factor!r}") if array.text else array * factor
+        )
+
+    return replace(
+        case,
+        inputs=times(case.inputs, scales.inputs),
+        kernel=times(case.kernel, scales.sums - scales.inputs),
+        bias=times(case.bias, scales.sums),
+        initial_state=times(case.initial_state, scales.sums),
+    )
+
+
+def truncated_to_exact(case: Case) -> Case:
+    """The case of integers, cut short before the first step at which a sum is no longer exact in
+    its dtype."""
+    if case.batch == 0:
+        return case
+    r = case.recurrence
+    start = np.zeros((case.batch, case.units))
+    start = np.abs(start if case.initial_state is None else case.initial_state)[:, None]
+    before = np.repeat(start, case.time, axis=1)
+    if case.activation == CLIP:
+        before[:, 1:] = 1
+    else:
+        # With the mask and without: it may take out the step that would have cancelled another.
+        for mask in (None, case.mask):
+            carrying = dataclasses.replace(r, zero_output_for_mask=False)
+            outputs, _ = carrying.run(case.inputs, case.initial_state, mask)
+            before[:, 1:] = np.maximum(before[:, 1:], np.abs(outputs[:, :-1]))
+    with np.errstate(invalid="ignore", over="ignore"):
+        size = np.abs(r.in_order(case.inputs)) @ np.abs(r.kernel)
+        size = size + np.abs(before) @ np.abs(r.recurrent_kernel)
+        size = size + (0 if r.bias is None else np.abs(r.bias))
+        exact = np.all(size < FORMATS[case.dtype].integers, axis=(0, 2))
+    steps = case.time if exact.all() else max(1, int(np.argmin(exact)))
+    if steps == case.time:
+        return case
+    kept = slice(case.time - steps, None) if case.go_backwards else slice(steps)
+    mask = None if case.mask is None else case.mask[:, kept]
+    return replace(case, inputs=case.inputs[:, kept], mask=mask)

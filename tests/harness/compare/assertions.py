@@ -1,0 +1,82 @@
+"""Deciding: whether what a layer gave is what the reference says, and where it is not."""
+
+import numpy as np
+
+from reference.rounding import FORMATS
+from tests.harness import session
+
+
+class Mismatch(AssertionError):
+    """The layer departs from its documentation; the message says what, where and how far.
+
+    case_text: the case as `--case` takes it, or None. context: what a failure prints below the
+    message: sentence, path, case, command and script.
+    """
+
+    case_text: str | None = None
+    context: str = ""
+
+
+def assert_same(what: str, got, expected) -> None:
+    """Equal in every bit but the sign of zero; NaN is equal to NaN."""
+    got, expected = np.asarray(got, np.float64), np.asarray(expected, np.float64)
+    _assert_shape(what, got, expected.shape)
+    wrong = ~((got == expected) | (np.isnan(got) & np.isnan(expected)))
+    if wrong.any():
+        raise Mismatch(f"{what}{_where(wrong)}: {_pair(got, expected, wrong)} (exact)")
+
+
+def assert_within(what: str, got, expected, bound, dtype: str) -> None:
+    """|got - expected| <= bound elementwise; NaN is expected where it is expected alone.
+
+    Beyond the largest finite number of the dtype, infinity is as good as what the bound allows.
+    """
+    got, expected, bound = (np.asarray(a) for a in (got, expected, bound))
+    _assert_shape(what, got, expected.shape)
+    largest = FORMATS[dtype].largest
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        error = np.abs(got - expected)
+        same = (got == expected) | (np.isnan(got) & np.isnan(expected))
+        overflow = np.isinf(got) & (np.sign(got) == np.sign(expected))
+        overflow &= np.abs(expected) + bound >= largest * (1 - FORMATS[dtype].u)
+        fine = same | overflow | np.isinf(bound) | (error <= bound)
+        ratios = np.where(fine & (same | overflow | (bound == 0)), 0, error / bound)
+    if not fine.all():
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            times = np.where(fine, -1, np.where(np.isnan(error), np.inf, error / bound))
+        at = _worst(times)
+        far = f", {float(times[at]):.3g} times the bound {float(bound[at]):.3g}"
+        raise Mismatch(
+            f"{what}{_where(~fine, at)}: expected {_number(expected[at])}, got {_number(got[at])}"
+            + (far if bound[at] > 0 else " (exact)")
+        )
+    run = session.current()
+    run.largest_ratio = max(run.largest_ratio, float(np.max(ratios, initial=0)))
+
+
+def _assert_shape(what: str, got: np.ndarray, shape: tuple) -> None:
+    if got.shape != shape:
+        raise Mismatch(f"{what}: expected shape {shape}, got {got.shape}")
+
+
+_AXES = {1: ("",), 2: ("row", "unit"), 3: ("row", "step", "unit")}
+
+
+def _worst(ratios: np.ndarray) -> tuple:
+    return tuple(int(i) for i in np.unravel_index(np.argmax(ratios), ratios.shape))
+
+
+def _where(wrong: np.ndarray, at: tuple | None = None) -> str:
+    at = tuple(int(i) for i in np.argwhere(wrong)[0]) if at is None else at
+    names = _AXES.get(len(at), ("",) * len(at))
+    place = ", ".join(f"{name} {i}".strip() for name, i in zip(names, at, strict=True))
+    return f"[{place}] ({int(wrong.sum())} of {wrong.size} differ)" if at else ""
+
+
+def _pair(got: np.ndarray, expected: np.ndarray, wrong: np.ndarray) -> str:
+    at = tuple(np.argwhere(wrong)[0])
+    return f"expected {_number(expected[at])}, got {_number(got[at])}"
+
+
+def _number(value) -> str:
+    return repr(float(value))

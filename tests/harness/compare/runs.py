@@ -1,0 +1,51 @@
+"""Comparison of a layer's outputs and state with the reference, exactly or within a bound."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reference.recurrence import Recurrence
+from reference.rounding import all_steps
+from tests.harness.cases.case import Case
+from tests.harness.compare.assertions import _assert_shape, assert_same, assert_within
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a layer returned, as float64: outputs (batch, time, units), state (batch, units)."""
+
+    outputs: np.ndarray
+    state: np.ndarray
+
+
+def assert_exact(run: Run, case: Case) -> None:
+    """Outputs and state are those of the reference, in every bit: the case is one of integers."""
+    outputs, state = (case.equivalent_case or case).expected()
+    assert_same("outputs", run.outputs, outputs)
+    assert_same("state", run.state, state)
+
+
+def assert_steps(run: Run, case: Case) -> None:
+    """Each output is within the rounding bound of one step from the run's own previous state."""
+    steps = _steps(run, case)
+    assert_within("outputs", run.outputs, steps.expected, steps.bound, case.dtype)
+
+
+def assert_final_state(run: Run, case: Case) -> None:
+    """The state is the output of the last unmasked step, or the initial state if there is none."""
+    assert_same("state", run.state, _steps(run, case).final_state)
+
+
+def assert_run(run: Run, case: Case) -> None:
+    """Outputs and state are right to the last digit, which integers would not show."""
+    assert_steps(run, case)
+    assert_final_state(run, case)
+
+
+def _steps(run: Run, case: Case):
+    case = case.equivalent_case or case
+    _assert_shape("outputs", run.outputs, (case.batch, case.time, case.units))
+    recurrence: Recurrence = case.recurrence
+    return all_steps(
+        recurrence, run.outputs, case.inputs, case.initial_state, case.mask, case.dtype
+    )

@@ -1,0 +1,1 @@
+"""What is known, as data: deviations, and the documentation's sentences."""

@@ -1,0 +1,1 @@
+"""The paths: every way to run a layer."""

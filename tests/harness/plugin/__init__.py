@@ -1,0 +1,1 @@
+"""The pytest plugin: options, profiles, collection, header, failures, verdict, record."""

@@ -1,0 +1,125 @@
+"""The hooks of the pytest plugin. TensorFlow is imported no earlier than a run needs it."""
+
+import gc
+import os
+import random
+import re
+import time
+
+import pytest
+from hypothesis import settings
+
+from tests.harness import session
+from tests.harness.plugin import options, profiles
+
+profiles.register()
+
+OUTER = pytest.StashKey()
+"""The session in progress before this one, where pytest runs within pytest."""
+
+
+def pytest_addoption(parser):
+    options.add(parser)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config):
+    name = config.getoption("--hypothesis-profile") or ("ci" if os.environ.get("CI") else "dev")
+    if name not in profiles.PROFILES:
+        known = ", ".join(profiles.PROFILES)
+        raise pytest.UsageError(f"unknown profile {name}: choose one of {known}")
+    config.option.hypothesis_profile = name
+    options.integer_option(config, "--examples", 1)
+    if options.integer_option(config, "--hypothesis-seed", 0) is None:
+        fixed = settings.get_profile(name).derandomize
+        seed = profiles.FIXED_SEED if fixed else random.SystemRandom().getrandbits(32)
+        config.option.hypothesis_seed = str(seed)  # pytest-xdist gives it to the workers
+    if config.getoption("--case") is not None:
+        config.option.numprocesses, config.option.dist, config.option.tx = None, "no", []
+    # Not as an option in pyproject.toml: pytest-benchmark measures nothing where one is given.
+    if getattr(config.option, "numprocesses", None) and config.option.dist == "no":
+        config.option.dist = "worksteal"  # a property takes from 10 ms to 10 s
+    if config.getoption("--promises"):
+        with options.errors_in_one_line():
+            from tests.harness.knowledge import documentation
+            from tests.harness.properties.registry import all_properties
+
+            print(documentation.format_table(documentation.load(), all_properties()))
+        return pytest.ExitCode.OK
+
+
+def pytest_configure(config):
+    if config.option.help or config.option.version:
+        return
+    began = time.perf_counter()
+    # With pytest-xdist this process runs no test: its workers do, which have no option dist.
+    runs_tests = config.getoption("dist", "no") == "no" or config.option.collectonly
+    with options.errors_in_one_line():
+        from tests.harness.plugin import header
+
+        config.stash[OUTER] = session.set_current(options.session_for(config))
+        about = header.select_layer(config.getoption("--layer")) if runs_tests else None
+        if session.current().case is not None:
+            from tests.harness.plugin import collection
+
+            collection.validated_case_option(session.current().case)
+    register_reports(config, about, began)
+
+
+def register_reports(config, about, began: float) -> None:
+    """Register the plugins that report: header, failures, verdict, record."""
+    from tests.harness.plugin import reporting
+
+    told = reporting.RunReporter(config, about, began)
+    config.pluginmanager.register(told, "simplernn-report")
+    if hasattr(config, "workerinput"):
+        config.pluginmanager.register(reporting.WorkerReporter(about))
+    if about is None:
+        config.pluginmanager.register(reporting.ControllerReporter(told))
+    elif config.getoption("--report-log", None):
+        from tests.harness.plugin import record
+
+        config.pluginmanager.register(record.RecordPlugin(config), "simplernn-record")
+
+
+def pytest_unconfigure(config):
+    if OUTER in config.stash:
+        outer = config.stash[OUTER]
+        session.set_current(outer)
+        settings.load_profile(outer.profile)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makeitem(collector, name, obj):
+    from tests.harness.plugin.collection import PropertyItem
+    from tests.harness.properties.generated import GeneratedProperty
+
+    if isinstance(obj, GeneratedProperty):
+        return list(PropertyItem.for_each_path(collector, name, obj))
+
+
+def pytest_make_parametrize_id(val):
+    """Name a parameter in the characters [a-z0-9_.-], which no shell interprets."""
+    if val is None or isinstance(val, (str, bool, int, float)):
+        return re.sub(r"[^a-z0-9_.-]+", "-", str(val).lower()).strip("-") or None
+    return getattr(val, "id", None) or getattr(val, "__name__", None)
+
+
+@pytest.hookimpl(trylast=True)  # after -k and -m
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--case") is not None:
+        with options.errors_in_one_line():
+            from tests.harness.plugin import collection
+
+            items[:] = collection.select_items_for_case(items)
+
+
+def pytest_collection_finish():
+    gc.collect()
+    gc.freeze()  # what is imported by now stays, and no collection needs to look at it again
+
+
+def pytest_runtest_teardown():
+    from tests.harness.target import layer
+
+    layer.under_test().clear_session_if_due()

@@ -1,0 +1,65 @@
+"""What the record of a run says beside its tests, so that records are joined without TensorFlow.
+
+A record is what pytest-reportlog writes, line by line, as the run goes;
+`tests/report/` reads it.
+"""
+
+import os
+import time
+
+import pytest
+from hypothesis import settings
+
+from tests.harness.knowledge import active, deviations
+from tests.harness.properties.registry import all_properties
+from tests.harness.target import layer, releases
+from tests.harness.target.environment import environment
+
+RUN = "run"
+"""The user property with the facts of a run. The first test of each process carries it."""
+
+
+class RecordPlugin:
+    """A pytest plugin that tells about the run in its first report, and so before any crash."""
+
+    def __init__(self, config):
+        self.config = config
+        self.recorded = False
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item):
+        if not self.recorded:
+            self.recorded = True
+            item.user_properties.append((RUN, facts(self.config, item.session.items)))
+
+
+def facts(config, items) -> dict:
+    """The run as JSON has it: what is run, where, and what is promised and known there."""
+    return {
+        "name": os.environ.get("TOX_ENV_NAME"),
+        "began": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+        "layer": layer.under_test().name,
+        "tensorflow": str(releases.TENSORFLOW),
+        "keras": str(releases.KERAS),
+        "environment": environment(),
+        "profile": f"{config.option.hypothesis_profile}, {settings().max_examples} examples",
+        "tests": [item.nodeid for item in items],
+        "properties": {n: f"{p.source}: {p.sentence}" for n, p in all_properties().items()},
+        "deviations": [
+            {
+                "id": d.id,
+                "sentence": d.sentence,
+                "departs": d.departs,
+                "effect": d.effect,
+                "script": d.script,
+                "shows": d.shows,
+                "documented": d.documented,
+                "releases": d.bounds,
+                "witness": bool(d.witness),
+                "applies": d in active.active_deviations(),
+                "shown_by": [d.shown_by, *(name for name in d.properties if name != "*")],
+                "upstream": d.upstream,
+            }
+            for d in deviations.load()
+        ],
+    }

@@ -1,0 +1,119 @@
+"""What a run reports: the header, a readable failure, and the verdict."""
+
+import time
+from dataclasses import asdict
+
+import pytest
+from hypothesis import settings
+
+from tests.harness import session
+from tests.harness.cases import sizes
+from tests.harness.compare.assertions import Mismatch
+from tests.harness.plugin.header import Target
+from tests.harness.plugin.verdict import Verdict
+
+
+class RunReporter:
+    """A pytest plugin. It reads everything about tests from the user properties of their reports,
+    so that it works in the same way with pytest-xdist.
+
+    target: None in a process that runs no test; ControllerReporter sets it there. start_time: by
+    time.perf_counter, before TensorFlow is imported.
+    """
+
+    def __init__(self, config, target: Target | None, start_time: float):
+        self.config, self.target, self.start_time = config, target, start_time
+
+    def pytest_report_header(self):
+        return self.header() if self.target else []
+
+    def header(self) -> list[str]:
+        """Return the lines of the header: everything that can affect numerical results."""
+        profile = self.config.option.hypothesis_profile
+        fixed = settings.get_profile(profile).derandomize
+        run = session.current()
+        known = " ".join(self.target.deviations) or "none"
+        return [
+            f"layer under test: {self.target.layer}",
+            *(f"{name}: {value}" for name, value in self.target.environment.items()),
+            f"profile: {profile}, {run.examples} examples; seed: {run.seed}"
+            + (", as in each run of this profile" if fixed else ""),
+            f"sizes of this run: {sizes.format_sizes(sizes.current())}; "
+            f"and each size up to {run.largest_swept_size} once",
+            f"known deviations of this release: {known}",
+        ]
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_makereport(self, item, call):
+        outcome = yield
+        error = call.excinfo.value if call.excinfo is not None else None
+        if isinstance(error, Mismatch):
+            told = [f"{item.nodeid}\n\n  {error}", error.context]
+            # Hypothesis's own notes, but for the case, which stands above.
+            notes = getattr(error, "__notes__", ())
+            told += [f"\n{note}" for note in notes if not note.startswith("Falsifying")]
+            outcome.get_result().longrepr = "\n".join(told)
+
+    def pytest_sessionfinish(self, session, exitstatus):
+        """Fail a run in which no property was applicable: it verified nothing."""
+        verdict = self._verdict()
+        if exitstatus == 0 and verdict.not_applicable and not verdict.passed:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _verdict(self) -> "Verdict":
+        terminal = self.config.pluginmanager.getplugin("terminalreporter")
+        return Verdict.of(terminal.stats if terminal else {})
+
+    def pytest_unconfigure(self):
+        """Print the verdict, as the last lines of the run."""
+        terminal = self.config.pluginmanager.getplugin("terminalreporter")
+        verdict = self._verdict()
+        for name, reason in sorted(verdict.not_applicable.items()):
+            terminal.write_line(f"not applicable: {name} (the layer has no {reason})")
+        if not (verdict.tested and self.target):
+            return
+        file = session.current().deviations
+        for name in verdict.unmatched(self.target):
+            terminal.write_line(f"warning: {file}: no test of this run showed deviation {name}")
+        terminal.write_line(verdict.line(self.target, time.perf_counter() - self.start_time))
+
+
+class WorkerReporter:
+    """A pytest plugin for a worker of pytest-xdist: its first report carries the target."""
+
+    def __init__(self, target: Target):
+        self.pending_facts = {"target": asdict(target)}
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_makereport(self):
+        outcome = yield
+        vars(outcome.get_result()).update(self.pending_facts)
+        self.pending_facts = {}
+
+
+class ControllerReporter:
+    """A pytest plugin for the controller of pytest-xdist. The controller does not import TensorFlow,
+    which takes seconds and 0.6 GB; the first report of a worker carries the target."""
+
+    def __init__(self, report: RunReporter):
+        self.report, self.started = report, False
+
+    def pytest_xdist_node_collection_finished(self):
+        self.started = True
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report):
+        if self.report.target is None and hasattr(report, "target"):
+            self.report.target = Target(**report.target)
+            terminal = self.report.config.pluginmanager.getplugin("terminalreporter")
+            terminal.ensure_newline()
+            for line in self.report.header():
+                terminal.write_line(line)
+
+    def pytest_testnodedown(self, error):
+        """End the run if a worker ends before it runs a test: each worker would end so."""
+        if error and not self.started:
+            kind, _, why = str(error).strip().splitlines()[-1].rpartition("UsageError: ")
+            raise pytest.UsageError(
+                why if kind else f"the process that imports TensorFlow and the layer ends: {why}"
+            )

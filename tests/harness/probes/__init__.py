@@ -1,0 +1,1 @@
+"""Instruments for one subject each: dropout masks, gradients, training, time."""

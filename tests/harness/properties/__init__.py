@@ -1,0 +1,1 @@
+"""The three kinds of property: generated, example and statistical."""

@@ -1,0 +1,183 @@
+"""From a sentence of the documentation and a body to a property that can be checked on any path."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from hypothesis.strategies import SearchStrategy
+
+from reference.rounding import FORMATS
+from tests.harness import session
+from tests.harness.cases import corners, plans, strategies
+from tests.harness.cases.case import Case
+from tests.harness.knowledge import active, deviations
+from tests.harness.paths.execution import EXECUTION_PATHS
+from tests.harness.paths.path import SEQUENCES_AND_STATE, Path
+from tests.harness.properties.registry import PROPERTIES
+from tests.harness.target import layer
+
+EXAMPLES_PER_PLAN = 4  # how often a path that traces uses each plan, at least
+SECONDARY_FRACTION = 0.75  # properties that primary ones imply get this fraction of the examples
+MIN_EXAMPLE_FRACTION = 0.3  # expensive properties get no smaller fraction
+PLAN_LIMITS = 3, 48  # the fewest and the most; more would only fill the memory with traces
+
+
+@dataclass(frozen=True)
+class GeneratedProperty:
+    """One sentence of the documentation, checked on any case, on each path where it has a meaning.
+
+    body: a function of a case, a path and further drawn values, that raises Mismatch. The other
+    arguments: as in `generated` and `sweep`.
+    """
+
+    body: Callable
+    source: str
+    sentence: str
+    choices: Mapping[str, tuple]
+    integers: bool
+    paths: Collection[Path]
+    nightly_paths: Collection[Path]
+    needs: frozenset[str]
+    exhaustive_over: Collection[str]
+    primary: bool
+    prepare: Callable[[Case], Case]
+    script: Callable[[Path, Case], str]
+    trace_cost: int
+    case_cost: int
+    strategies: Mapping[str, SearchStrategy]
+    all_cases: Callable[[Path], Iterable[Case]] | None = None
+
+    kind = "generated"
+
+    @property
+    def name(self) -> str:
+        return self.body.__name__
+
+    @property
+    def paths_in_this_run(self) -> list[Path]:
+        """The paths on which it is checked in the run that is under way."""
+        asked = (*self.paths, *(self.nightly_paths if session.current().is_search else ()))
+        return [path for path in asked if not path.unsupported & self.needs]
+
+    def missing_features(self, path: Path) -> list[str]:
+        """The features that this property needs on that path and the layer has not."""
+        return layer.under_test().missing_features(
+            self.needs | path.required_features | SEQUENCES_AND_STATE
+        )
+
+    def example_count(self, path: Path) -> int:
+        """How many cases are drawn for that path, as the run asks for."""
+        run = session.current()
+        asked = min(run.examples, run.profile_examples) if path.leaks_memory else run.examples
+        return max(1, round(asked * self._share(path)))
+
+    def _share(self, path: Path) -> float:
+        return (
+            1.0
+            if self.primary
+            else path.example_fraction
+            * min(SECONDARY_FRACTION, max(1 / self.case_cost, MIN_EXAMPLE_FRACTION))
+        )
+
+    def _choices(self, path: Path) -> Mapping[str, tuple]:
+        """What its cases are drawn from on that path."""
+        choices = plans.narrowed_choices(
+            self.choices, path.choices, {"dtype": tuple(layer.under_test().features & {*FORMATS})}
+        )
+        return plans.without_features(choices, path.unsupported | layer.lacking_choices())
+
+    def strategy(self, path: Path) -> SearchStrategy[Case]:
+        """The cases that it is checked on."""
+        plans = None
+        if path.traced:
+            run = session.current()
+            usual = round(min(run.examples, run.profile_examples) * self._share(path))
+            plans = int(np.clip(usual // EXAMPLES_PER_PLAN, *PLAN_LIMITS))
+            plans = max(2, plans // self.trace_cost)
+        return strategies.cases(self._choices(path), self.integers, plans, not path.fixed_shape)
+
+    def named_cases(self, path: Path) -> Iterator[Case]:
+        """The cases that every run tries on that path beside those that are drawn."""
+        if self.primary and not (path.traced and self.trace_cost > 1):
+            yield from corners.corners(self._choices(path), self.integers)
+        if self.exhaustive_over and not path.traced:
+            yield from corners.crossed_cases(self._choices(path), self.exhaustive_over)
+
+    def known_deviations(
+        self, path: Path, facts: Mapping[str, object]
+    ) -> list[deviations.Deviation]:
+        """The deviations that are why this release fails on such a case."""
+        return [d for d in active.active_deviations() if d.explains(self.name, path.name, facts)]
+
+
+def generated(
+    source: str,
+    sentence: str,
+    *,
+    choices: Mapping[str, tuple] | None = None,
+    integers: bool = False,
+    paths: Collection[Path] = EXECUTION_PATHS,
+    nightly_paths: Collection[Path] = (),
+    needs: Collection[str] = (),
+    exhaustive_over: Collection[str] = (),
+    primary: bool = False,
+    prepare: Callable[[Case], Case] = lambda case: case,
+    script: Callable[[Path, Case], str] = Path.script,
+    trace_cost: int = 1,
+    case_cost: int = 1,
+    strategies: Mapping[str, SearchStrategy] | None = None,
+):
+    """Decorate a function of (case, path, ...), which raises Mismatch, to make it a property.
+
+    source: the documented object, such as "SimpleRNN". sentence: the words of its documentation.
+    choices, integers: as in `cases.strategies.cases`. paths: where the property runs; nightly_paths:
+    where it runs as well in a search. needs: features of the layer without which the property is
+    not applicable. exhaustive_over: options whose combinations are all tried on paths that do not
+    trace. primary: whether the property decides what the layer computes; then expensive paths get
+    all examples of the profile, too, and each run tries the named corners. prepare: a function that
+    changes each drawn case. script: the program that a failure prints. trace_cost, case_cost: the
+    cost of a trace or a case in units of an ordinary one; the property gets that many times fewer.
+    strategies: the strategies of further arguments, by name.
+    """
+
+    def decorate(body):
+        prop = GeneratedProperty(
+            body,
+            source,
+            sentence,
+            choices or {},
+            integers,
+            paths,
+            nightly_paths,
+            frozenset(needs),
+            exhaustive_over,
+            primary,
+            prepare,
+            script,
+            trace_cost,
+            case_cost,
+            strategies or {},
+        )
+        PROPERTIES[prop.name] = prop
+        return prop
+
+    return decorate
+
+
+def sweep(
+    source: str,
+    sentence: str,
+    all_cases: Callable[[Path], Iterable[Case]],
+    *,
+    paths: Collection[Path],
+    needs: Collection[str] = (),
+):
+    """Decorate a function of (case, path) to make it a property of exactly the cases that
+    `all_cases` gives for a path. The other arguments: as in `generated`."""
+
+    def decorate(body):
+        made = generated(source, sentence, paths=paths, needs=needs)(body)
+        made = PROPERTIES[made.name] = replace(made, all_cases=all_cases)
+        return made
+
+    return decorate

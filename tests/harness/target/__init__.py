@@ -1,0 +1,1 @@
+"""The layer under test, and the releases of TensorFlow and Keras."""

@@ -1,0 +1,40 @@
+"""What may change a layer's numbers or speed, for headers and records."""
+
+import os
+import platform
+
+import numpy as np
+
+from tests.harness.target.releases import KERAS, KERAS_2, TENSORFLOW, tf
+
+
+def environment() -> dict[str, str]:
+    """What may change a layer's numbers or speed, by name, for headers and records."""
+    build = tf.sysconfig.get_build_info()
+    features = [f for f in ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd") if f in _cpu()]
+    onednn = os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default")
+    threads = tf.config.threading
+    return {
+        "tensorflow": str(TENSORFLOW),
+        "keras": f"{KERAS} ({'Keras 2' if KERAS_2 else 'Keras 3'}"
+        + (", legacy)" if os.environ.get("TF_USE_LEGACY_KERAS") in ("1", "true", "True") else ")"),
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors, "
+        + (" ".join(features) or "features unknown"),
+        "build": "cuda" if build.get("is_cuda_build") else "cpu",
+        "devices": " ".join(d.name.split(":", 1)[1] for d in tf.config.list_physical_devices()),
+        "oneDNN": onednn,
+        "TF32": "on" if tf.config.experimental.tensor_float_32_execution_enabled() else "off",
+        "XLA flags": os.environ.get("XLA_FLAGS") or os.environ.get("TF_XLA_FLAGS") or "none",
+        "threads": f"{threads.get_inter_op_parallelism_threads() or 'auto'} inter-op, "
+        f"{threads.get_intra_op_parallelism_threads() or 'auto'} intra-op",
+    }
+
+
+def _cpu() -> str:
+    try:
+        with open("/proc/cpuinfo") as info:
+            return next((line for line in info if line.startswith(("flags", "Features"))), "")
+    except OSError:
+        return ""

@@ -1,0 +1,226 @@
+"""The layer under test: which one it is, what it can do, and building one."""
+
+import functools
+import importlib
+import inspect
+import re
+import sys
+from collections.abc import Iterable
+
+import numpy as np
+
+from reference.rounding import FORMATS
+from tests.harness import session
+from tests.harness.cases import plans
+from tests.harness.cases.case import CALL_ARGUMENTS, CLIP, DEFAULTS
+from tests.harness.configuration import ConfigurationError
+from tests.harness.target.releases import FORMULAS, KERAS_2, tf
+
+DEFAULT = "tf.keras.layers:SimpleRNN"
+
+OPTIONS = DEFAULTS | ({"time_major": False} if KERAS_2 else {})
+"""The documented constructor arguments of SimpleRNN beside units, with their defaults."""
+
+
+@tf.keras.utils.register_keras_serializable("simplernn_verify")
+def clip(z):
+    return tf.clip_by_value(z, -1, 1)
+
+
+LAYERS_BEFORE_CLEARING = 200
+"""How many layers may be dead and keep memory all the same."""
+
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+AUTOGRAPH_SOURCE_LINES = re.compile(r"\Ain user code:\n\n(?: {4}.*\n)+\n {4}\w+: ")
+"""The lines of source that AutoGraph puts before the message of an error in a trace."""
+
+
+def error_summary(error: Exception) -> str:
+    """Return the message of an exception in one line of at most 400 characters, without the source
+    lines of a trace, whose paths differ from machine to machine and leave no room for the cause."""
+    return " ".join(AUTOGRAPH_SOURCE_LINES.sub("", COLOUR.sub("", str(error))).split())[:400]
+
+
+class LayerUnderTest:
+    """A class, or a function, that is called as SimpleRNN is and gives a Keras layer."""
+
+    def __init__(self, name: str):
+        self.name = name
+        self.make = _load(name)
+        self._built = 0
+        try:
+            layer = self.make(1)
+        except Exception as error:
+            raise ConfigurationError(
+                f"--layer {name}: calling it with units=1 fails: {error_summary(error)}"
+            ) from None
+        if not isinstance(layer, tf.keras.layers.Layer):
+            kind = type(layer).__name__
+            raise ConfigurationError(
+                f"--layer {name} is no layer: called with units=1 it gives a {kind}"
+            )
+        self._example = layer
+        self._register_classes()
+
+    def _register_classes(self) -> None:
+        """Register the classes of the layer and its cell, as everyone must who saves them."""
+        for part in (self._example, getattr(self._example, "cell", None)):
+            kind = type(part)
+            if kind.__module__.split(".")[0] not in ("builtins", "keras", "tf_keras"):
+                tf.keras.utils.get_custom_objects()[kind.__name__] = kind
+
+    @property
+    def is_builtin(self) -> bool:
+        """Whether it is TensorFlow's own SimpleRNN."""
+        return self.make is tf.keras.layers.SimpleRNN
+
+    @property
+    def keras_bases(self) -> frozenset[str]:
+        """Which of Keras's classes it is, or is made from: "SimpleRNN", "RNN"."""
+        names = ("SimpleRNN", "RNN")
+        return frozenset(n for n in names if isinstance(self._example, getattr(tf.keras.layers, n)))
+
+    def missing_features(self, wanted: Iterable[str]) -> list[str]:
+        """Those of the wanted features that this layer has not."""
+        return sorted(set(wanted) - self.features)
+
+    @functools.cached_property
+    def features(self) -> frozenset[str]:
+        """The options, call arguments, attributes and dtypes that this layer has, "tf.lite",
+        "documented cell", and "documented signature": a custom layer is asked for units first, and
+        has names of its own for what it is called with."""
+        options = {name for name, value in OPTIONS.items() if self.accepts(name, value)}
+        parameters = inspect.signature(self._example.call).parameters
+        anything = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+        arguments = {name for name in CALL_ARGUMENTS if anything or name in parameters}
+        has = {name for name in ("cell", "stateless_call") if hasattr(self._example, name)}
+        if "cell" in has and hasattr(self._example.cell, "get_initial_state"):
+            has.add("cell.get_initial_state")
+        if "cell" in has and self._cell_has_documented_constructor():
+            has.add("documented cell")
+        lite = {"tf.lite"} if hasattr(tf, "lite") and hasattr(tf.lite, "Interpreter") else set()
+        ordered = {"documented signature"} if self.is_builtin else set()
+        return frozenset(options | arguments | has | lite | ordered | self._dtypes(options))
+
+    def _cell_has_documented_constructor(self) -> bool:
+        """Whether its cell can be made as SimpleRNNCell can: a custom one may take other things."""
+        options = {"activation": None, "use_bias": False, "kernel_initializer": "zeros"}
+        try:
+            cell = type(self._example.cell)(1, **options)
+        except (TypeError, ValueError):
+            return False
+        return hasattr(cell, "activation") and hasattr(cell, "use_bias")
+
+    def _dtypes(self, options: set[str]) -> set[str]:
+        """Those that it can be built in. An initializer of its own may have no bfloat16, as
+        TensorFlow's "orthogonal" has none."""
+        if "dtype" not in options or "recurrent_initializer" in options:
+            return set(FORMATS)
+        try:
+            self.build(2, 3, dtype="bfloat16")
+        except Exception:
+            return FORMATS.keys() - {"bfloat16"}
+        return set(FORMATS)
+
+    @functools.cached_property
+    def zero_initializers(self) -> dict[str, str]:
+        """Initializers that cost nothing, for weights that are set at once."""
+        names = {"kernel_initializer", "recurrent_initializer"} & self.features
+        return dict.fromkeys(sorted(names), "zeros")
+
+    def accepts(self, option: str, value) -> bool:
+        """Whether a layer can be made with that option."""
+        try:
+            self.make(1, **{option: value})
+        except (TypeError, ValueError):
+            return False
+        return True
+
+    def build(self, units: int, features: int, batch: int | None = None, **options):
+        """A new layer, built for inputs (batch, time, features) of any time."""
+        if options.get("activation") == CLIP:
+            options["activation"] = clip
+        layer = self.make(units, **options)
+        layer.build((batch, None, features))
+        self._built += 1
+        return layer
+
+    def count_built_layer(self) -> None:
+        """Count the layer that a property may have made for a case, as a wrapper or a copy, and let
+        go of the dead: a property alone may leave hundreds."""
+        self._built += 1
+        self.clear_session_if_due()
+
+    def clear_session_if_due(self) -> None:
+        """Have TensorFlow forget the layers that are gone, if there may be many.
+
+        It keeps what it made for their variables, 140 KB a layer of Keras 3, until it is told to
+        let go, which takes 0.2 s, as long as a property may. To be called between tests or cases:
+        it starts the names of layers and the seeds anew.
+        """
+        if self._built >= LAYERS_BEFORE_CLEARING:
+            tf.keras.backend.clear_session()
+            self._built = 0
+
+
+def _load(name: str):
+    if name == DEFAULT:
+        return tf.keras.layers.SimpleRNN
+    module_name, colon, attribute = name.partition(":")
+    if not (module_name and colon and attribute):
+        raise ConfigurationError(f"--layer {name}: expected module:attribute, as in {DEFAULT}")
+    if module_name.split(".")[0] == "tf":
+        attribute = ".".join([*module_name.split(".")[1:], attribute])
+        module_name = "tensorflow"
+    try:
+        found = importlib.import_module(module_name)
+    except Exception as error:
+        raise ConfigurationError(
+            f"--layer {name}: no module {module_name} can be imported ({error_summary(error)})"
+        ) from None
+    for part in attribute.split("."):
+        if not hasattr(found, part):
+            raise ConfigurationError(f"--layer {name}: {module_name} has no attribute {attribute}")
+        found = getattr(found, part)
+    if not callable(found):
+        raise ConfigurationError(f"--layer {name} is no layer: it cannot be called")
+    return found
+
+
+def select(name: str) -> None:
+    """Make the layer of that name the one under test; raise ConfigurationError if it is none."""
+    session.current().select(LayerUnderTest(name), FORMULAS)
+
+
+def under_test() -> LayerUnderTest:
+    """Return the layer under test: TensorFlow's, unless another one was selected."""
+    if session.current().layer is None:
+        select(DEFAULT)
+    return session.current().layer
+
+
+def lacking_choices() -> frozenset[str]:
+    """Return the choices of cases for which the layer has no option and no argument."""
+    known = plans.OPTIONS.keys() & {*OPTIONS, *CALL_ARGUMENTS}
+    return frozenset(known - under_test().features)
+
+
+def _built(units: int, features: int, options: tuple[tuple[str, object], ...]):
+    """One built layer for each kind of case; its weights are whatever was set last."""
+    return under_test().build(units, features, **dict(options))
+
+
+MAX_TRACES = 512
+"""Nothing of what XLA compiles is given back, so that what is traced is kept and used again."""
+
+cached_layer = session.kept(maxsize=64)(_built)
+cached_traced_layer = session.kept(maxsize=MAX_TRACES)(_built)
+
+
+def set_weights(layer, *weights) -> None:
+    """Set kernel, recurrent kernel and bias (None where there is none), in documented order."""
+    layer.set_weights([np.asarray(w) for w in weights if w is not None])
+
+
+if "" not in sys.path:
+    sys.path.insert(0, "")  # `--layer mine:Layer` finds mine.py where pytest was started

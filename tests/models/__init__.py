@@ -1,0 +1,1 @@
+"""Properties of models that contain the layer."""

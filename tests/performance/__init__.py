@@ -1,0 +1,1 @@
+"""Counts of traces and operations, ratios of times, and accuracy."""

@@ -1,0 +1,1 @@
+"""Properties of what is drawn at random: initial weights, dropout, seeds."""

@@ -1,0 +1,1 @@
+"""The registered deviations on the installed release."""

@@ -1,0 +1,218 @@
+"""Plant faults in the installed Keras, one at a time, and count those that the suite finds.
+
+    python -m pip install -e '.[selftest]'
+    python -m tests.selftest.mutation.mutate --count 40 --seed 1
+
+Keras is copied to a folder that comes first on the path; the installed one is left as it is. Most
+faults are those of Cosmic Ray (https://cosmic-ray.readthedocs.io): an operator, a number, a
+condition. Added to them are what such a library has too little of: a statement or a keyword that is
+left out. A fault that survives is a hole in the suite, or one that no user can observe.
+"""
+
+import argparse
+import ast
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from tests.selftest.programs import start
+
+FILES = {
+    "keras": (
+        "src/layers/rnn/rnn.py",
+        "src/layers/rnn/simple_rnn.py",
+        "src/layers/rnn/bidirectional.py",
+        "src/layers/rnn/dropout_rnn_cell.py",
+        "src/layers/rnn/stacked_rnn_cells.py",
+        "src/backend/tensorflow/rnn.py",
+    ),
+    "tf_keras": (
+        "src/layers/rnn/base_rnn.py",
+        "src/layers/rnn/simple_rnn.py",
+        "src/layers/rnn/bidirectional.py",
+        "src/layers/rnn/dropout_rnn_cell_mixin.py",
+        "src/layers/rnn/rnn_utils.py",
+    ),
+}
+"""What is mutated unless `--file` names something else, by package."""
+
+OPERATORS = (
+    "AddNot",
+    "NumberReplacer",
+    "ReplaceTrueWithFalse",
+    "ReplaceFalseWithTrue",
+    "ReplaceAndWithOr",
+    "ReplaceOrWithAnd",
+    *(f"ReplaceBinaryOperator_{pair}" for pair in ("Add_Sub", "Sub_Add", "Mul_Add", "Div_Mul")),
+    *(
+        f"ReplaceComparisonOperator_{pair}"
+        for pair in ("Eq_NotEq", "NotEq_Eq", "Lt_LtE", "Gt_GtE", "Is_IsNot", "IsNot_Is")
+    ),
+)
+
+
+OTHER_LAYERS = ("lstm", "gru", "cudnn")
+"""Functions with one of these in their name are of other layers, and left alone."""
+
+
+FIRST_FAILURE = ("-x", "-q", "-p", "no:cacheprovider", "--hypothesis-profile=mutants")
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A changed source of one file of the package."""
+
+    file: str
+    line: int
+    what: str
+    source: str
+
+    def __str__(self) -> str:
+        return f"{self.file}, line {self.line}: {self.what}"
+
+
+class OmitNode(ast.NodeTransformer):
+    """Leaves out the statement or keyword of that number; `line` and `what` then say which."""
+
+    def __init__(self, number: int):
+        self.left, self.line, self.what = number, 0, ""
+
+    def _is_it(self, node, what: str) -> bool:
+        self.left -= 1
+        if self.left == -1:
+            self.line, self.what = node.lineno, f"{what} left out: {ast.unparse(node)[:70]}"
+        return self.left == -1
+
+    def visit_Assign(self, node):
+        if self._is_it(node, "statement"):
+            return ast.copy_location(ast.Pass(), node)
+        return self.generic_visit(node)
+
+    def visit_Expr(self, node):
+        if isinstance(node.value, ast.Constant):  # a docstring
+            return node
+        if self._is_it(node, "statement"):
+            return ast.copy_location(ast.Pass(), node)
+        return self.generic_visit(node)
+
+    def visit_Raise(self, node):  # what an error says is nobody's promise
+        return node
+
+    def visit_Call(self, node):
+        node.keywords = [k for k in node.keywords if not self._is_it(k.value, f"keyword {k.arg} =")]
+        return self.generic_visit(node)
+
+
+def omission_mutants(file: str, source: str):
+    """Every mutant of the file that lacks a statement or a keyword."""
+    for number in range(10_000):
+        visitor = OmitNode(number)
+        tree = visitor.visit(ast.parse(source))
+        if not visitor.what:
+            return
+        yield Mutant(file, visitor.line, visitor.what, ast.unparse(ast.fix_missing_locations(tree)))
+
+
+def operator_mutants(file: str, source: str):
+    """Every mutant of the file that Cosmic Ray makes with the operators above."""
+    from cosmic_ray.mutating import mutate_code
+    from cosmic_ray.plugins import get_operator
+
+    lines = source.splitlines()
+    for name in OPERATORS:
+        operator = get_operator(f"core/{name}")()
+        number = 0
+        while (changed := mutate_code(source, operator, number)) is not None:
+            number += 1
+            pairs = zip(lines, changed.splitlines(), strict=False)
+            at = next((i for i, (old, new) in enumerate(pairs) if old != new), None)
+            if at is not None:
+                new = changed.splitlines()[at].strip()
+                yield Mutant(file, at + 1, f"{lines[at].strip()} -> {new}", changed)
+
+
+def lines_of_other_layers(source: str) -> set[int]:
+    """The lines of functions that are of no simple RNN."""
+    lines = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef) and any(name in node.name for name in OTHER_LAYERS):
+            lines.update(range(node.lineno, node.end_lineno + 1))
+    return lines
+
+
+def mutants(package: Path, files) -> list[Mutant]:
+    found = []
+    for file in files:
+        source = (package / file).read_text(encoding="utf-8")
+        others = lines_of_other_layers(source)
+        made = (*operator_mutants(file, source), *omission_mutants(file, source))
+        found += [mutant for mutant in made if mutant.line not in others]
+    return found
+
+
+def verdict(package: Path, mutant: Mutant, options: list[str]) -> str:
+    """The first test that fails on the mutant, or "" if none does."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / package.name
+        shutil.copytree(package, copy)  # with its bytecode, which stays good for all other files
+        (copy / mutant.file).write_text(mutant.source, encoding="utf-8")
+        command = (sys.executable, "-m", "pytest", *FIRST_FAILURE, *options)
+        first = {"PYTHONPATH": folder, "PYTHONDONTWRITEBYTECODE": "1"}
+        try:
+            done = start(*command, **first)
+        except subprocess.TimeoutExpired:
+            return "the run does not end"
+    if done.returncode == 0:
+        return ""
+    failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    return failed[0].split(" - ")[0] if failed else f"exit code {done.returncode}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--count", type=int, help="how many faults to plant (default: all)")
+    parser.add_argument("--seed", type=int, default=0, help="which ones")
+    parser.add_argument("--jobs", type=int, default=1, help="how many at once")
+    parser.add_argument("--file", action="append", help="a file of the package, to mutate alone")
+    parser.add_argument("--list", action="store_true", help="list the faults, and run nothing")
+    parser.add_argument("options", nargs="*", help="options of pytest, behind --")
+    given = parser.parse_args()
+    name = "tf_keras" if os.environ.get("TF_USE_LEGACY_KERAS") == "1" else "keras"
+    spec = find_spec(name)
+    if spec is None:
+        parser.exit(2, f"no package {name} is installed\n")
+    try:
+        package = Path(spec.origin).parent
+        chosen = mutants(package, given.file or FILES[name])
+    except OSError as error:
+        parser.exit(2, f"{error}: name files of this Keras with --file\n")
+    except ImportError:
+        parser.exit(2, "Cosmic Ray is missing: python -m pip install -e '.[selftest]'\n")
+    if given.count is not None:
+        chosen = random.Random(given.seed).sample(chosen, min(given.count, len(chosen)))
+    if given.list:
+        print(*chosen, sep="\n")
+        return
+
+    def run(mutant):
+        began = time.perf_counter()
+        found = verdict(package, mutant, given.options)
+        took = time.perf_counter() - began
+        print(f"{found or 'SURVIVES'} ({took:.0f} s): {mutant}", flush=True)
+        return bool(found)
+
+    with ThreadPoolExecutor(given.jobs) as pool:
+        found = sum(pool.map(run, chosen))
+    print(f"{found} of {len(chosen)} faults are found")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,383 @@
+"""The rounding bound: never below the error of a correct kernel, and not far above it."""
+
+import itertools
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from reference.recurrence import Recurrence
+from reference.rounding import FORMATS, all_steps, one_step
+
+NUMPY = {
+    "float16": np.float16,
+    "bfloat16": ml_dtypes.bfloat16,
+    "float32": np.float32,
+    "float64": np.float64,
+}
+each_dtype = pytest.mark.parametrize("dtype", NUMPY)
+
+
+def every_magnitude(dtype, count=400):
+    """Numbers of both signs over the whole range of a dtype, subnormal ones among them."""
+    form = FORMATS[dtype]
+    rng = np.random.default_rng(0)
+    lowest = form.smallest_exponent - form.precision
+    powers = rng.integers(lowest, form.largest_exponent + 1, count)
+    return np.ldexp(rng.uniform(1, 2, count) * rng.choice([-1, 1], count), powers)
+
+
+# ------------------------------------------------------------------------------------- formats
+
+
+@each_dtype
+def test_a_format_has_the_constants_of_its_dtype(dtype):
+    form, info = FORMATS[dtype], ml_dtypes.finfo(NUMPY[dtype])
+    assert form.u == float(info.eps) / 2
+    assert form.smallest == float(info.smallest_normal)
+    assert form.largest == float(info.max)
+
+
+@each_dtype
+def test_integers_are_exact_up_to_the_limit(dtype):
+    form = FORMATS[dtype]
+    below, at, beyond = form.integers - 1, form.integers, form.integers + 1
+    kind = NUMPY[dtype]
+    assert [float(kind(below)), float(kind(at))] == [below, at]
+    # For float64 the sum above has itself been rounded.
+    assert float(kind(beyond)) == at
+
+
+@each_dtype
+def test_rounding_matches_the_dtype(dtype):
+    values = every_magnitude(dtype)
+    with np.errstate(over="ignore"):
+        assert np.array_equal(FORMATS[dtype].round(values), values.astype(NUMPY[dtype]))
+
+
+@each_dtype
+def test_ties_are_rounded_to_even(dtype):
+    u = FORMATS[dtype].u
+    if dtype == "float64":
+        pytest.skip("float64 holds no number half-way between two of its own")
+    assert FORMATS[dtype].round([1 + u, 1 + 3 * u, -1 - u]).tolist() == [1, 1 + 4 * u, -1]
+
+
+@each_dtype
+def test_rounding_keeps_representable_and_non_finite_values(dtype):
+    form = FORMATS[dtype]
+    kept = np.array([0, 1, -form.largest, form.smallest, form.smallest * 2 * form.u, np.inf])
+    assert np.array_equal(form.round(kept), kept)
+    assert np.isnan(form.round(np.nan))
+    if dtype != "float64":
+        # IEEE 754-2019, 4.3.1: infinity from half a unit beyond the largest number on.
+        assert form.round(form.largest * (1 + form.u)) == np.inf
+        assert form.round(form.largest * (1 + form.u / 4)) == form.largest
+
+
+@each_dtype
+def test_an_ulp_is_the_spacing_of_the_dtype(dtype):
+    numbers = FORMATS[dtype].round(every_magnitude(dtype))
+    numbers = np.append(numbers[np.abs(numbers) < FORMATS[dtype].largest / 2], [1.0, -1.0, 0.0])
+    spacing = np.abs(np.spacing(np.abs(numbers).astype(NUMPY[dtype])).astype(np.float64))
+    assert np.array_equal(FORMATS[dtype].ulp(numbers), spacing)
+
+
+# ------------------------------------------------ soundness: kernels that add in any order
+
+
+CUT_OFF = "in float32, and the lower half cut off"
+"""As TensorFlow's MatMul of bfloat16 does where the processor has no instructions for it."""
+
+
+def orders(dtype):
+    """The ways in which `added_up` adds numbers of that dtype."""
+    return ["one by one", "pairwise", *([CUT_OFF] if dtype == "bfloat16" else [])]
+
+
+def added_up(terms, order):
+    """The sum along the first axis, rounded to the terms' dtype after each addition; or not
+    before the end, where it is cut off."""
+    if order == CUT_OFF:
+        return (terms.sum(axis=0).view(np.uint32) >> 16).astype(np.uint16).view(ml_dtypes.bfloat16)
+    if order == "pairwise":
+        while len(terms) > 1:
+            odd = terms[len(terms) - len(terms) % 2 :]
+            terms = np.concatenate([terms[0:-1:2] + terms[1::2], odd])
+        return terms[0]
+    total = np.zeros_like(terms[0])
+    for term in terms:
+        total = total + term
+    return total
+
+
+def products(x, w, rng):
+    terms = x.T[:, :, None] * w[:, None, :]  # rounded once each
+    return terms[rng.permutation(len(terms))]
+
+
+def sigmoid(z):
+    with np.errstate(over="ignore"):
+        return 1 / (1 + np.exp(-z))
+
+
+KERNELS = {
+    "tanh": np.tanh,
+    "relu": lambda z: np.maximum(z, 0),
+    "linear": lambda z: z,
+    "sigmoid": sigmoid,
+}
+ASSOCIATIONS = {
+    "(x W + b) + h U": lambda s1, b, s2: (s1 + b) + s2,
+    "(x W + h U) + b": lambda s1, b, s2: (s1 + s2) + b,
+    "x W + (b + h U)": lambda s1, b, s2: s1 + (b + s2),
+}
+ONTO = "the products of h U, added to x W + b one by one"
+"""As XLA does for a batch of one."""
+
+
+def kernel(r, x, h, dtype, order, association, rng):
+    """One step in the arithmetic of NumPy's own dtype."""
+    kind = np.float32 if order == CUT_OFF else NUMPY[dtype]
+    b = r.bias.astype(NUMPY[dtype])
+    s1 = added_up(products(x.astype(kind), r.kernel.astype(kind), rng), order)
+    terms = products(h.astype(kind), r.recurrent_kernel.astype(kind), rng)
+    if association == ONTO:
+        one_by_one = CUT_OFF if order == CUT_OFF else "one by one"
+        z = added_up(np.concatenate([(s1 + b).astype(kind)[None], terms]), one_by_one)
+    else:
+        z = ASSOCIATIONS[association](s1, b, added_up(terms, order))
+    return KERNELS[r.activation](z).astype(np.float64)
+
+
+def problem(rng, dtype, activation, scale, sizes=None):
+    """A recurrence of numbers of the dtype, inputs and a state, for one step of many rows."""
+    features, units = sizes or rng.integers(1, 40, 2)
+    rounded = FORMATS[dtype].round
+    W, U = rng.normal(size=(features, units)), rng.normal(size=(units, units)) / units**0.5
+    r = Recurrence(rounded(W), rounded(U), rounded(scale * rng.normal(size=units)), activation)
+    x = rounded(scale * rng.normal(size=(16, features)))
+    h = rounded(rng.uniform(-1, 1, (16, units)) * (1 if activation == "tanh" else scale))
+    return r, x, h
+
+
+@each_dtype
+@pytest.mark.parametrize("activation", KERNELS)
+@pytest.mark.parametrize("scale", [1e-3, 0.1, 1.0, 30.0])
+def test_correct_kernels_are_within_the_bound(activation, dtype, scale):
+    rng = np.random.default_rng([int(scale * 1000), len(activation), len(dtype)])
+    for order, association in itertools.product(orders(dtype), [*ASSOCIATIONS, ONTO]):
+        for sizes in [(1, 1)] * 6 + [None] * 6:  # where one rounding is much, and anywhere
+            r, x, h = problem(rng, dtype, activation, scale, sizes)
+            value, bound = one_step(r, x, h, dtype)
+            error = np.abs(kernel(r, x, h, dtype, order, association, rng) - value)
+            assert np.all(error <= bound), (order, association, np.max(error / bound))
+
+
+@each_dtype
+def test_correct_kernels_are_within_bound_under_cancellation(dtype):
+    rng = np.random.default_rng(7)
+    ways = itertools.product(KERNELS, orders(dtype), [*ASSOCIATIONS, ONTO])
+    for activation, order, association in ways:
+        r, x, _ = problem(rng, dtype, activation, 1.0, sizes=(12, 12))
+        r = Recurrence(r.kernel, -r.kernel, r.bias, activation)
+        value, bound = one_step(r, x, x, dtype)
+        error = np.abs(kernel(r, x, x, dtype, order, association, rng) - value)
+        assert np.all(error <= bound)
+
+
+def test_flushed_results_are_within_the_bound():
+    # Products, sums and the result may each become zero below the smallest normal number.
+    rng = np.random.default_rng(8)
+    r, x, h = problem(rng, "float32", "linear", 1.0, sizes=(5, 5))
+    smallest = FORMATS["float32"].smallest
+    r = Recurrence(r.kernel, r.recurrent_kernel, r.bias * smallest, "linear")
+    value, bound = one_step(r, x * smallest, h * smallest, "float32")
+    assert np.all(np.abs(value) <= bound)
+
+
+@each_dtype
+def test_bound_is_infinite_only_if_sum_may_overflow(dtype):
+    largest = FORMATS[dtype].largest
+    r = Recurrence(np.array([[1.0], [-1.0]]), np.zeros((1, 1)), None, "linear")
+    h = np.zeros((2, 1))
+    _, bound = one_step(r, np.array([[largest, largest / 4], [largest / 4, 0]]), h, dtype)
+    assert np.isinf(bound).tolist() == [[True], [False]]
+
+
+@each_dtype
+def test_bound_is_infinite_for_infinity_plus_overflow(dtype):
+    # inf, and -inf where the sum of the inputs came first: together NaN
+    largest = FORMATS[dtype].largest
+    r = Recurrence(-np.ones((2, 1)), np.ones((1, 1)), None, "linear")
+    x, h = np.array([[largest, largest], [largest / 4, 1]]), np.full((2, 1), np.inf)
+    value, bound = one_step(r, x, h, dtype)
+    assert value.tolist() == [[np.inf], [np.inf]]
+    assert bound.tolist() == [[np.inf], [0]]
+
+
+def test_non_finite_operands_have_a_zero_bound():
+    r = Recurrence(np.ones((1, 1)), np.ones((1, 1)), None, "linear")
+    x = np.array([[np.inf], [np.nan], [np.inf]])
+    value, bound = one_step(r, x, np.array([[0], [0], [-np.inf]]), "float32")
+    assert np.array_equal(value, [[np.inf], [np.nan], [np.nan]], equal_nan=True)
+    assert bound.tolist() == [[0], [0], [0]]
+
+
+# ---------------------------------------------------------------- sharpness: what must be beyond it
+
+
+def long_run(dtype, factor=1.0, seed=0):
+    """A recurrence, inputs, and what a kernel that takes U * factor for U makes of them."""
+    rng = np.random.default_rng(seed)
+    r, _, _ = problem(rng, dtype, "tanh", 0.3, sizes=(4, 8))
+    x = FORMATS[dtype].round(0.5 * rng.normal(size=(8, 40, 4)))
+    # In float64 the factor keeps three digits when it meets U, for 1e-13 is 450 eps.
+    taken = Recurrence(r.kernel, FORMATS[dtype].round(r.recurrent_kernel * factor), r.bias, "tanh")
+    h, outputs = np.zeros((8, 8)), []
+    for t in range(40):
+        h = kernel(taken, x[:, t], h, dtype, "one by one", "(x W + b) + h U", rng)
+        outputs.append(h)
+    return r, x, np.stack(outputs, axis=1)
+
+
+@pytest.mark.parametrize(("dtype", "relative"), [("float32", 1e-5), ("float64", 1e-13)])
+@pytest.mark.parametrize("seed", range(5))
+def test_slightly_wrong_recurrent_kernel_exceeds_the_bound(dtype, relative, seed):
+    for factor, seen in ((1.0, False), (1 + relative, True), (1 - relative, True)):
+        r, x, outputs = long_run(dtype, factor, seed)
+        steps = all_steps(r, outputs, x, None, None, dtype)
+        assert np.any(np.abs(outputs - steps.expected) > steps.bound) == seen
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_error_of_four_bounds_is_detected_anywhere(dtype):
+    r, x, outputs = long_run(dtype)
+    rng = np.random.default_rng(1)
+    bound = all_steps(r, outputs, x, None, None, dtype).bound
+    for _ in range(100):
+        at = tuple(rng.integers(0, outputs.shape))
+        wrong = outputs.copy()
+        # Correct to one bound, off by four, rounded by less than one: at least two remain.
+        wrong[at] = FORMATS[dtype].round(wrong[at] + rng.choice([-4, 4]) * bound[at])
+        steps = all_steps(r, wrong, x, None, None, dtype)
+        assert np.abs(wrong - steps.expected)[at] > steps.bound[at]
+
+
+@each_dtype
+def test_bound_is_a_small_multiple_of_roundoff(dtype):
+    # Ten roundings of terms of at most 1/2 and tanh's own error, in units of 2 u.
+    r = Recurrence(np.array([[0.5]]), np.array([[0.5]]), np.array([0.125]), "tanh")
+    _, bound = one_step(r, np.array([[0.5]]), np.array([[0.5]]), dtype)
+    form = FORMATS[dtype]
+    assert bound < (5 + r.function.kernel_error[dtype]) * 2 * form.u + 10 * form.smallest
+
+
+def test_the_bound_does_not_grow_along_the_sequence():
+    r, x, outputs = long_run("float32")
+    bound = all_steps(r, outputs, x, None, None, "float32").bound
+    assert np.max(bound[:, 20:]) < 2 * np.max(bound[:, :20])
+
+
+# ------------------------------------------------------------- which state a step starts at
+
+
+RUNNING_SUM = Recurrence(np.array([[1.0]]), np.array([[1.0]]), None, "linear")  # h + x
+
+
+def held(outputs, inputs, start=None, mask=None, **options):
+    """The steps of a run of one row, one feature and one unit, as plain lists."""
+    r = Recurrence(RUNNING_SUM.kernel, RUNNING_SUM.recurrent_kernel, None, "linear", **options)
+    steps = all_steps(
+        r,
+        np.array(outputs, float).reshape(1, -1, 1),
+        np.array(inputs, float).reshape(1, -1, 1),
+        None if start is None else np.array([[start]], float),
+        None if mask is None else np.array([mask]),
+        "float32",
+    )
+    bounded = (steps.bound > 0).ravel().tolist()
+    return steps.expected.ravel().tolist(), bounded, steps.final_state.ravel().tolist()
+
+
+def test_each_step_starts_from_the_returned_state():
+    # The run's second output, 7, is wrong; the third is right, given the second.
+    assert held([1, 7, 10], [1, 2, 3]) == ([1, 3, 10], [True, True, True], [10])
+    assert held([6], [1], start=5) == ([6], [True], [6])
+
+
+def test_a_masked_step_carries_state_and_output_exactly():
+    got = held([1, 1, 4], [1, 2, 3], mask=[True, False, True])
+    assert got == ([1, 1, 4], [True, False, True], [4])
+    # A wrong output of a masked step is expected to be the one before, and no step starts at it.
+    got = held([1, 9, 4], [1, 2, 3], mask=[True, False, True])
+    assert got == ([1, 1, 4], [True, False, True], [4])
+
+
+def test_trailing_masked_steps_keep_the_state():
+    got = held([1, 3, 3], [1, 2, 3], mask=[True, True, False])
+    assert got == ([1, 3, 3], [True, True, False], [3])
+
+
+def test_outputs_before_first_unmasked_step_are_zero():
+    got = held([0, 0, 8], [1, 2, 3], start=5, mask=[False, False, True])
+    assert got == ([0, 0, 8], [False, False, True], [8])
+
+
+def test_fully_masked_row_keeps_the_initial_state():
+    assert held([0, 0], [1, 2], start=5, mask=[False, False]) == ([0, 0], [False, False], [5])
+    assert held([0, 0], [1, 2], mask=[False, False]) == ([0, 0], [False, False], [0])
+
+
+def test_zero_output_for_mask_does_not_change_states():
+    options = {"mask": [True, False, True, False], "zero_output_for_mask": True}
+    got = held([1, 0, 4, 0], [1, 2, 3, 4], **options)
+    assert got == ([1, 0, 4, 0], [True, False, True, False], [4])
+
+
+def test_go_backwards_reverses_inputs_and_mask():
+    got = held([3, 5, 6], [1, 2, 3], go_backwards=True)
+    assert got == ([3, 5, 6], [True, True, True], [6])
+    got = held([0, 2, 3], [1, 2, 3], mask=[True, True, False], go_backwards=True)
+    assert got == ([0, 2, 3], [False, True, True], [3])
+
+
+def test_each_row_uses_its_own_mask():
+    steps = all_steps(
+        RUNNING_SUM,
+        np.array([[[1.0], [1.0]], [[0.0], [4.0]]]),
+        np.array([[[1.0], [2.0]], [[3.0], [4.0]]]),
+        None,
+        np.array([[True, False], [False, True]]),
+        "float32",
+    )
+    assert steps.expected.ravel().tolist() == [1, 1, 0, 4]
+    assert (steps.bound > 0).ravel().tolist() == [True, False, False, True]
+    assert steps.final_state.ravel().tolist() == [1, 4]
+
+
+@pytest.mark.parametrize(("batch", "time"), [(0, 3), (2, 0), (0, 0)])
+def test_empty_runs_have_no_steps_to_check(batch, time):
+    x = np.zeros((batch, time, 1))
+    steps = all_steps(RUNNING_SUM, x, x, np.full((batch, 1), 5.0), None, "float32")
+    assert steps.expected.shape == steps.bound.shape == (batch, time, 1)
+    assert steps.final_state.tolist() == [[5]] * batch
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_flushed_operands_are_within_the_bound(dtype):
+    # Denormals-are-zero: a subnormal operand counts as 0, whatever it is multiplied by.
+    form, rng = FORMATS[dtype], np.random.default_rng(1)
+    for magnitude in (10.0, 1e3, 1e20):
+        x = form.round(rng.uniform(-2, 2, (50, 6)) * form.smallest)
+        W = form.round(rng.uniform(-1, 1, (6, 4)) * magnitude)
+        recurrence = Recurrence(W, np.zeros((4, 4)), None, "linear")
+        expected, bound = one_step(recurrence, x, np.zeros((50, 4)), dtype)
+        flushed = np.where(np.abs(x) < form.smallest, 0, x) @ W
+        assert np.any(flushed != expected)
+        assert np.all(np.abs(flushed - expected) <= bound)
+        # and the same bound as ever where no operand is subnormal
+        normal = np.where(np.abs(x) < form.smallest, form.smallest, x)
+        _, bound = one_step(recurrence, normal, np.zeros((50, 4)), dtype)
+        size = np.abs(normal) @ np.abs(W)
+        assert np.all(bound <= 24 * form.u * size + 20 * form.smallest)

@@ -1,0 +1,12 @@
+"""Training in float64 leaves nothing of it to what comes after."""
+
+from tests.harness.probes.training import float64_floatx
+from tests.harness.target.releases import tf
+
+
+def test_float64_context_restores_the_default_dtype():
+    tf.keras.backend.clear_session()  # forgets the policy, which is made anew where it is needed
+    with float64_floatx():
+        assert tf.keras.backend.floatx() == "float64"
+        tf.keras.Input((3,), dtype="float64")
+    assert tf.keras.layers.SimpleRNN(2).compute_dtype == "float32"

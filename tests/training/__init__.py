@@ -1,0 +1,1 @@
+"""Properties of training with the layer."""

@@ -1,0 +1,156 @@
+"""The lesson's model that predicts names, finished: trained by TensorFlow and by the reference.
+
+Characters are one-hot, `.` begins and ends a name; SimpleRNN gives its sequence to Dense, the loss
+is the cross-entropy of the next character, the optimizer Adam, one batch of all names. Everything
+is float64, and `reference.training.spread` says how far its roundings may carry the two apart.
+
+`python -m tests.training.test_name_model` draws both losses and their difference (needs the extra `report`).
+"""
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reference.initializers import glorot_limit
+from reference.training import Trainer, Training, adam, cross_entropy, rounding_spread, train
+from tests.harness import session
+from tests.harness.cases.case import noise
+from tests.harness.compare.assertions import assert_within
+from tests.harness.probes.training import float64_floatx, train_with_fit, training_model
+from tests.harness.target import layer
+from tests.harness.target.calls import layer_call
+from tests.harness.target.releases import tf
+
+DATA = Path(__file__).parent
+NAMES = (DATA / "names.txt").read_text(encoding="utf-8").split()
+CHARACTERS = ".abcdefghijklmnopqrstuvwxyz"
+UNITS, STEPS = 16, 40
+ADAM = {"learning_rate": 2**-5, "beta_1": 0.875, "beta_2": 0.96875}
+
+
+def encoded(names: list[str]) -> np.ndarray:
+    """The characters' numbers (name, time), each name after a `.` and filled up with `.`."""
+    longest = max(map(len, names)) + 2
+    rows = [f".{name}".ljust(longest, ".") for name in names]
+    return np.array([[CHARACTERS.index(c) for c in row] for row in rows])
+
+
+def one_hot(numbers: np.ndarray) -> np.ndarray:
+    return np.eye(len(CHARACTERS))[numbers]
+
+
+def batches() -> list:
+    numbers = encoded(NAMES)
+    return [(one_hot(numbers[:, :-1]), numbers[:, 1:])] * STEPS
+
+
+def trainer() -> Trainer:
+    """With weights as the default initializers draw them, but for the recurrent kernel's angle."""
+
+    def glorot(seed, *shape):
+        return (2 * noise(seed, shape) - 1) * glorot_limit(*shape)
+
+    n, characters = UNITS, len(CHARACTERS)
+    weights = {
+        "kernel": glorot(0, characters, n),
+        "recurrent_kernel": np.linalg.qr(glorot(1, n, n))[0],
+        "bias": np.zeros(n),
+        "dense_kernel": glorot(2, n, characters),
+        "dense_bias": np.zeros(characters),
+    }
+    return Trainer(weights, adam(**ADAM), cross_entropy, sequences=True)
+
+
+def predicted_names(predict) -> list[str]:
+    """The name that follows from each letter: always the most probable next character."""
+    numbers = np.array([[0, i] for i in range(1, len(CHARACTERS))])
+    while numbers.shape[1] < 10:
+        best = np.argmax(predict(one_hot(numbers))[:, -1], axis=-1)
+        numbers = np.concatenate([numbers, best[:, None]], axis=1)
+    rows = ["".join(CHARACTERS[i] for i in row[1:]) for row in numbers]
+    return [row.split(".")[0] for row in rows]
+
+
+def by_tensorflow() -> tuple[Training, list[str]]:
+    """Losses, final weights and spelled names of a model with the layer under test in it."""
+    optimizer = tf.keras.optimizers.Adam(**ADAM)
+    loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    made = training_model(trainer().weights, return_sequences=True)
+    training = train_with_fit(made, batches(), optimizer, loss)
+    return training, predicted_names(lambda x: np.asarray(made(tf.constant(x))))
+
+
+def by_reference() -> tuple[Training, list[str]]:
+    training = train(trainer, batches())
+    trained = partial(Trainer, training.weights, adam(**ADAM), sequences=True)
+    return training, predicted_names(lambda x: trained().predict(x)[0])
+
+
+@pytest.fixture(scope="module")
+def both():
+    with float64_floatx(), layer_call():
+        return by_tensorflow(), by_reference()
+
+
+@pytest.fixture(autouse=True)
+def promised(record_property):
+    missing = {"return_sequences", "dtype"} - layer.under_test().features
+    record_property("promise", "SimpleRNN: the lesson's names")
+    record_property("cases", 1)
+    if missing:
+        record_property("not applicable", ", ".join(sorted(missing)))
+        pytest.skip(f"not applicable: the layer has no {', '.join(sorted(missing))}")
+
+
+def test_name_model_matches_the_reference_training(both, record_property):
+    (got, _), (expected, _) = both
+    bound = rounding_spread(trainer, batches())
+    session.current().largest_ratio = 0.0
+    assert_within("losses", got.losses, expected.losses, 0 * got.losses + bound.losses, "float64")
+    for name, weight in expected.weights.items():
+        far = np.full(weight.shape, bound.weights[name])
+        assert_within(name, got.weights[name], weight, far, "float64")
+    record_property("error/bound", session.current().largest_ratio)
+
+
+def test_name_model_predicts_the_reference_names(both):
+    (_, got), (_, expected) = both
+    assert got == expected
+    assert any(name in NAMES for name in got)
+
+
+def test_name_model_loss_decreases(both):
+    (got, _), _ = both
+    assert got.losses[-1] < got.losses[0] / 2
+
+
+def draw(file: Path = DATA / "names.svg") -> None:
+    """Both losses by step, and beneath their difference in units of rounding."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "names"  # the same picture each time
+    from matplotlib import pyplot
+
+    with float64_floatx():
+        (theirs, names), (ours, _) = by_tensorflow(), by_reference()
+    figure, (above, below) = pyplot.subplots(
+        2, sharex=True, figsize=(7, 5), height_ratios=(2, 1), layout="constrained"
+    )
+    above.plot(theirs.losses, color="tab:orange", linewidth=5, alpha=0.5, label="TensorFlow")
+    above.plot(ours.losses, color="black", linewidth=1, label="reference (NumPy)")
+    above.set(ylabel="loss", title=f"learning names: {', '.join(names[:6])}, ...")
+    above.legend()
+    rounding = np.spacing(ours.losses)
+    below.semilogy(np.maximum(np.abs(theirs.losses - ours.losses) / rounding, 0.5), "k.")
+    bound = rounding_spread(trainer, batches()).losses
+    below.axhline(bound / rounding.min(), color="tab:red", linewidth=1)
+    below.text(0, bound / rounding.min(), "what rounding may do", va="top", color="tab:red")
+    below.set(xlabel="step", ylabel="difference, ulp of the loss")
+    figure.savefig(file, metadata={"Date": None})
+
+
+if __name__ == "__main__":
+    draw()
