@@ -1,4 +1,4 @@
-"""The oracle: what the documentation says SimpleRNN computes, in NumPy alone.
+"""The oracle: what the documentation says that SimpleRNN computes, in NumPy and SciPy alone.
 
-Nothing in here imports TensorFlow or the tests.
+No module of this package imports TensorFlow or the tests.
 """

@@ -1,7 +1,7 @@
 """The documented activations: value, derivative, and the error that their kernels may make.
 
-Every function works on NumPy arrays of float64 or longdouble, elementwise, or along the last axis
-(the units) where the activation couples them. The formulas are the ones in the documentation of
+Every function takes NumPy arrays of float64 or longdouble, and works elementwise, or along the last
+axis (the units) where the activation couples them. The formulas are those in the documentation of
 `tf.keras.activations`.
 """
 
@@ -15,30 +15,35 @@ Array = np.ndarray
 Function = Callable[[Array], Array]
 
 
+def coupled(z: Array) -> Array:
+    """Stand for the derivative of an activation that couples the units: it has no such one."""
+    raise TypeError("the activation couples the units, so it has no elementwise derivative")
+
+
 @dataclass(frozen=True)
 class Activation:
-    """One activation f: z of shape (..., units) to an array of the same shape.
+    """One activation f: a function from z, (..., units), to an array of the same shape.
 
-    derivative: f', elementwise; at a kink it is the larger of the two one-sided slopes. None for
-        the activations that couple the units of a row.
-    extremes: where f' has its local extrema, so that its largest and smallest value on an interval
-        lie at one of them or at an end of the interval.
-    kernel_error: the largest error that a correct kernel may make, by dtype, in units in the last
-        place of max(|f(z)|, scale(z)): the largest measured on TensorFlow 2.12 to 2.21, eager and
-        XLA, with a margin of at least an eighth. `tests/simple_rnn/test_activations.py` measures again.
-    scale: the size of the terms that the documented formula adds up, where they cancel.
-    jump: (where, size) of the discontinuities of f in |z|.
+    derivative: f', elementwise; at a kink, the larger one of the two one-sided slopes. `coupled`
+        for an activation that couples the units of a row.
+    extremes: the local extrema of f'. The largest and smallest value of f' on an interval lie at
+        one of them or at an end of the interval.
+    kernel_error: the largest error of a correct kernel, by dtype, in units in the last place of
+        max(|f(z)|, scale(z)): the largest error measured on TensorFlow 2.12 to 2.21, eager and XLA,
+        plus at least an eighth. `tests/simple_rnn/test_activations.py` compares with it.
+    scale: the size of the terms of the documented formula, where they cancel.
+    jump: (position, size) of the discontinuities of f in |z|.
     row_spread: sup of |f(z') - f(z)| over |z' - z| <= rho, where units are coupled.
-    slope_at_zero: the slope that TensorFlow takes at a kink at 0 instead of the steeper one.
-    slope_scale: the size of the terms that make up f', where that is more than max(1, |f'|).
-    row_pullback: the gradient with respect to z, g f'(z), from the one with respect to f(z), where
-        units are coupled.
-    row_pullback_error: how far that may be off if z is by rho and g by its error, and for each unit
-        roundoff of the kernel: (z, rho, g, error of g, roundoff) to an array.
+    slope_at_zero: the slope that TensorFlow uses at a kink at 0, if it is not the larger one.
+    slope_scale: the size of the terms of f', where it exceeds max(1, |f'|).
+    row_pullback: the gradient with respect to z, given the one with respect to f(z), where units
+        are coupled.
+    row_pullback_error: the bound of its error where units are coupled: a function of z, rho, g, the
+        error of g, and the roundoff of the kernel.
     """
 
     f: Function
-    derivative: Function | None
+    derivative: Function
     kernel_error: Mapping[str, float]
     extremes: tuple[float, ...] = ()
     scale: Function | None = None
@@ -50,45 +55,47 @@ class Activation:
     row_pullback_error: Callable[..., Array] | None = None
 
     def spread(self, z: Array, rho: Array) -> Array:
-        """An upper bound of |f(z') - f(z)| over all |z' - z| <= rho; shapes (..., units)."""
+        """Return an upper bound of |f(z') - f(z)| over all |z' - z| <= rho; all (..., units)."""
         if self.row_spread is not None:
             return self.row_spread(z, rho)
         low, high = z - rho, z + rho
         points = [low, high, *(np.clip(e, low, high) for e in self.extremes)]
         slope = np.max([np.abs(self.derivative(p)) for p in points], axis=0)
-        moved = np.where(slope > 0, slope, 0) * np.where(slope > 0, rho, 0)
+        spread = np.where(slope > 0, slope, 0) * np.where(slope > 0, rho, 0)
         if self.jump is not None:
-            where, size = self.jump
-            moved = moved + np.where(np.abs(np.abs(z) - where) <= rho, size, 0)
-        return moved
+            position, size = self.jump
+            spread = spread + np.where(np.abs(np.abs(z) - position) <= rho, size, 0)
+        return spread
 
     def slope(self, z: Array) -> Array:
-        """f'(z), at a kink as TensorFlow takes it."""
+        """Return f'(z), with the slope that TensorFlow uses at a kink."""
         slope = self.derivative(z)
         return slope if self.slope_at_zero is None else np.where(z == 0, self.slope_at_zero, slope)
 
     def slope_spread(self, z: Array, rho: Array) -> Array:
-        """An upper bound of |f'(z') - f'(z)| over all |z' - z| <= rho; f' may jump at a kink."""
+        """Return an upper bound of |f'(z') - f'(z)| over all |z' - z| <= rho, kinks included."""
         low, high = z - rho, z + rho
         points = [low, high, *(np.clip(e, low, high) for e in self.extremes)]
         return np.max([np.abs(self.derivative(p) - self.derivative(z)) for p in points], axis=0)
 
     def pullback(self, z: Array, g: Array) -> Array:
-        """The gradient with respect to z, from the gradient g with respect to f(z)."""
+        """Return the gradient with respect to z, given the gradient g with respect to f(z)."""
         return g * self.slope(z) if self.row_pullback is None else self.row_pullback(z, g)
 
     def pullback_error(self, z: Array, rho: Array, g: Array, error: Array, dtype: str, u: float):
-        """How far a correct kernel may be from `pullback(z, g)`.
+        """Return the bound of the error of a correct kernel that computes `pullback(z, g)`.
 
-        rho, error: how far its own z and g may be off. u: the error of one rounding in dtype.
+        z, g: (..., units). rho, error: the bounds of the errors of z and g. u: the error of one
+        rounding in dtype, as in `rounding.roundoff`.
 
-        A slope that is computed from the output, such as 1 - y^2 for tanh, moves by at most twice
-        the error of y, K ulp(y) <= 2 K u, and is rounded in at most four operations more; one that
-        is computed from z is no worse. An activation with exact kernels has exact slopes.
+        A kernel may compute the slope from the output, such as 1 - y^2 for tanh. The slope then
+        errs by at most twice the error of y, K ulp(y) <= 2 K u, and by at most four more roundings.
+        A slope that is computed from z errs by no more. An activation with exact kernels has exact
+        slopes.
         """
         K = self.kernel_error[dtype]
         roundoff = 2 * u * (2 * K + 4) if K else 0.0
-        if self.row_pullback is not None:
+        if self.row_pullback_error is not None:
             return self.row_pullback_error(z, rho, g, error, roundoff)
         slope = np.abs(self.derivative(z))
         scale = np.maximum(1, slope)
@@ -98,7 +105,7 @@ class Activation:
         return (slope + off) * error + off * np.abs(g) + 2 * u * (slope + off) * np.abs(g)
 
     def magnitude(self, z: Array) -> Array:
-        """What the kernel's error is relative to: max(|f(z)|, scale(z))."""
+        """Return max(|f(z)|, scale(z)): the kernel's error is relative to it."""
         value = np.abs(self.f(z))
         return value if self.scale is None else np.maximum(value, np.abs(self.scale(z)))
 
@@ -145,7 +152,7 @@ def _log_softmax(z):
 
 
 def _sparsemax(z):
-    """Martins and Astudillo, ICML 2016, algorithm 1."""
+    """Project each row onto the simplex (Martins and Astudillo, ICML 2016, algorithm 1)."""
     ordered = -np.sort(-z, axis=-1)
     k = np.arange(1, z.shape[-1] + 1)
     total = np.cumsum(ordered, axis=-1)
@@ -155,7 +162,7 @@ def _sparsemax(z):
 
 
 def _softmax_spread(z, rho):
-    """Each exponential moves by a factor of at most exp(rho), and so does their sum."""
+    """Bound the change of softmax: each exponential, and their sum, changes by at most exp(rho)."""
     largest = np.max(rho, axis=-1, keepdims=True)
     return _softmax(z) * np.expm1(2 * largest)
 
@@ -166,7 +173,7 @@ def _softmax_pullback(z, g):
 
 
 def _softmax_pullback_error(z, rho, g, error, roundoff):
-    """Of y (g - sum g y), where y is off by `off`, and every product and sum is rounded."""
+    """Bound the error of y (g - sum g y), with y in error by `off` and rounded operations."""
     y = _softmax(z)
     off = _softmax_spread(z, rho) + roundoff * (y + z.shape[-1] * y)
     size, g = np.abs(g) + error, np.abs(g)
@@ -181,7 +188,7 @@ def _log_softmax_pullback(z, g):
 
 
 def _log_softmax_pullback_error(z, rho, g, error, roundoff):
-    """Of g - y sum g."""
+    """Bound the error of g - y sum g."""
     y = _softmax(z)
     off = _softmax_spread(z, rho) + roundoff * (y + z.shape[-1] * y + y * _below_the_row_maximum(z))
     size = np.abs(g) + error
@@ -191,13 +198,13 @@ def _log_softmax_pullback_error(z, rho, g, error, roundoff):
 
 
 def _sparsemax_pullback(z, g):
-    """s (g - mean of g over the support s) (Martins and Astudillo, ICML 2016, proposition 2)."""
+    """Return s (g - mean of g over the support s) (Martins and Astudillo, 2016, proposition 2)."""
     s = _step(_sparsemax(z) > 0)
     return s * (g - np.sum(s * g, axis=-1, keepdims=True) / np.sum(s, axis=-1, keepdims=True))
 
 
 def _sparsemax_pullback_error(z, rho, g, error, roundoff):
-    """Nothing is promised where the support is uncertain."""
+    """Bound the error of the pullback; infinite where rounding may change the support."""
     y, off = _sparsemax(z), _sparsemax_spread(z, rho)
     tau = np.max(z - y, axis=-1, keepdims=True)  # y = z - tau on the support
     certain = np.all(np.abs(z - tau) > 2 * (off + rho), axis=-1, keepdims=True)
@@ -211,7 +218,7 @@ def _log_softmax_spread(z, rho):
 
 
 def _sparsemax_spread(z, rho):
-    """A projection on a convex set never moves further than its argument (2-norm)."""
+    """Bound the change of sparsemax: a projection onto a convex set does not increase distances."""
     return np.sqrt(np.sum(rho * rho, axis=-1, keepdims=True)) + 0 * z
 
 
@@ -243,7 +250,7 @@ def _elu(scale, alpha):
         lambda z: scale * np.where(z > 0, 1, alpha * np.exp(np.minimum(z, 0))),
         _errors(2, 2, 3, 3),
         extremes=(0,),
-        scale=lambda z: scale * alpha * _step(z <= 0),  # exp(z) - 1 is what is documented
+        scale=lambda z: scale * alpha * _step(z <= 0),  # the documented formula is exp(z) - 1
     )
 
 
@@ -301,7 +308,7 @@ ACTIVATIONS: dict[str, Activation] = {
     "hard_sigmoid (Keras 2)": _hard_sigmoid(0.2),
     "softmax": Activation(
         _softmax,
-        None,
+        coupled,
         _errors(8, 3, 5, 7),
         scale=lambda z: _softmax(z) * (1 + _below_the_row_maximum(z)),
         row_spread=_softmax_spread,
@@ -333,7 +340,7 @@ ACTIVATIONS: dict[str, Activation] = {
     ),
     "log_softmax": Activation(
         _log_softmax,
-        None,
+        coupled,
         _errors(4, 4, 4, 4),
         scale=lambda z: np.maximum(1, _below_the_row_maximum(z)),
         row_spread=_log_softmax_spread,
@@ -342,7 +349,7 @@ ACTIVATIONS: dict[str, Activation] = {
     ),
     "sparsemax": Activation(
         _sparsemax,
-        None,
+        coupled,
         _errors(16, 16, 16, 16),
         scale=lambda z: np.sum(np.abs(z), axis=-1, keepdims=True) + 0 * z,
         row_spread=_sparsemax_spread,
@@ -388,8 +395,8 @@ ACTIVATIONS: dict[str, Activation] = {
         scale=lambda z: z,
     ),
 }
-"""Every activation that the documentation names, by that name. `threshold` and `glu` are left out:
-the first needs two arguments, the second halves the number of units, so neither can be given to
-SimpleRNN by name."""
+"""Every activation that the documentation names, by its name, without `threshold` and `glu`.
+SimpleRNN cannot use these by name: `threshold` needs two arguments, and `glu` halves the number of
+units."""
 ACTIVATIONS["swish"] = ACTIVATIONS["silu"]
 ACTIVATIONS["hard_swish"] = ACTIVATIONS["hard_silu"]

@@ -9,29 +9,29 @@ follow from the last step to the first. Where step t is used, o_t = h_t and
     g_t = V_t + (V of the masked steps that repeat o_t) + dh_t
     dz_t = g_t act'(z_t)                     dh_T = v, and dh_{t-1} = dz_t U^T
 
-where it is masked, dz_t = 0 and dh_{t-1} = dh_t: the state is carried. A masked step repeats the
-last output, so that its V counts for the step that made it, or for none before the first; with
-`zero_output_for_mask` it counts for none. From dz,
+Where step t is masked, dz_t = 0 and dh_{t-1} = dh_t: the state is carried over. A masked step
+repeats the last output, so its V counts for the step that computed this output, and for no step
+before the first. With `zero_output_for_mask` it counts for no step. From dz,
 
     dx_t = dz_t W^T   dW = sum x_t^T dz_t   dU = sum h_{t-1}^T dz_t   db = sum dz_t   dh_0
 
-(Werbos, Proceedings of the IEEE 78, 1990). At the kink of relu the slope is 0, as in TensorFlow and
-in all that the literature reports; at other kinks see `activations.py`.
+(Werbos, Proceedings of the IEEE 78, 1990). The slope of relu at 0 is 0, as in TensorFlow and in the
+literature. `activations.py` has the slopes at other kinks.
 
-**Step by step.** Two correct backward passes drift apart as two correct forward passes do, so each
-step is held against the layer's own neighbours: z_t is computed from its own h_{t-1}, and g_t from
-its own dz of the next step that is used. dz can be read off: give the layer n features
-more, all zero, with the identity as their rows of the kernel. They change nothing forwards, and the
-gradient with respect to them is dz_t I = dz_t, exactly (`with_probe`). Everything else follows from
-dz in one sum or product. So the bounds depend neither on the length of the sequence nor on U, with
-u as in `rounding.roundoff`:
+**Step by step.** Two correct backward passes drift apart as two correct forward passes do. So each
+step is compared with the layer's own neighbouring steps: z_t is computed from the layer's h_{t-1},
+and g_t from the layer's dz of the next used step. A probe makes dz visible: the inputs get n more
+features, all zero, with the identity as their rows of the kernel. They do not change the outputs,
+and the gradient with respect to them is exactly dz_t I = dz_t (`with_probe`). Every other gradient
+is one sum or product of dz. So the bounds depend neither on the length of the sequence nor on the
+gain of U. With u as in `rounding.roundoff` they are
 
     dh_{t-1}    n u |dz_t||U|^T
     g_t         (m + 1) u (|dh_t| + sum |V|), m the number of masked steps that repeat o_t
     dz_t        |act'| err g + |g| (sup |act'(z') - act'(z_t)| + c u) + 2 u |dz_t|,
                 over |z' - z_t| <= rho as in `rounding.py`; c: `Activation.pullback_error`
-    dW, dU, db  N u sum |x|^T |dz| and so on, N the number of used steps of all rows: any order
-                of summation (Jeannerod and Rump, SIAM J. Matrix Anal. Appl. 34, 2013)
+    dW, dU, db  N u sum |x|^T |dz| and so on, N the number of used steps of all rows, for any
+                order of summation (Jeannerod and Rump, SIAM J. Matrix Anal. Appl. 34, 2013)
 
 Each term of a sum may also be flushed to zero where it is subnormal.
 
@@ -39,6 +39,7 @@ Shapes: as in `recurrence.py`; V (batch, time, units) in order of processing, v 
 """
 
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -56,7 +57,7 @@ from reference.rounding import (
 
 @dataclass(frozen=True)
 class Gradients:
-    """One array for each argument of the layer, of its shape; bias None where there is none."""
+    """One gradient for each argument of the layer, of its shape; bias is None without a bias."""
 
     inputs: Array
     kernel: Array
@@ -65,14 +66,18 @@ class Gradients:
     initial_state: Array
 
     def items(self) -> list[tuple[str, Array]]:
-        """Names and arrays of those that there are."""
+        """Return (name, array) for each gradient that is not None."""
         named = [(field.name, getattr(self, field.name)) for field in fields(self)]
         return [(name, value) for name, value in named if value is not None]
 
 
 @dataclass(frozen=True)
 class GradientProblem:
-    """What is differentiated: arguments as in `Recurrence.run`, and the weightings V and v."""
+    """The loss to differentiate: arguments as in `Recurrence.run`, and the weightings V and v.
+
+    output_weights: V, (batch, time, units) in order of processing. state_weights: v,
+    (batch, units).
+    """
 
     recurrence: Recurrence
     inputs: Array
@@ -83,38 +88,42 @@ class GradientProblem:
 
     @property
     def used(self) -> Array:
-        """The steps that are not masked, (batch, time), in order of processing."""
+        """The unmasked steps as booleans (batch, time), in order of processing."""
         return self.recurrence.in_order(used_steps(self.inputs, self.mask))
 
     @property
     def repeats(self) -> Array:
-        """For each step the number, from 1, of the step that made its output; 0 if none did."""
-        made_by = last_unmasked_step(self.used)
-        return np.where(self.used, made_by, 0) if self.recurrence.zero_output_for_mask else made_by
+        """For each step (batch, time) the number, from 1, of the step that computed its output; 0
+        if no step did."""
+        origin = last_unmasked_step(self.used)
+        return np.where(self.used, origin, 0) if self.recurrence.zero_output_for_mask else origin
 
     def direct(self, weights: Array) -> Array:
-        """The sum of the weights (batch, time, units) of all outputs that each step made."""
+        """Return for each step the sum of the weights of all outputs that repeat its output.
+
+        weights: (batch, time, units), as the result.
+        """
         total = np.zeros((weights.shape[0], weights.shape[1] + 1, weights.shape[2]), weights.dtype)
         rows = np.arange(weights.shape[0])[:, None]
         np.add.at(total, (rows, self.repeats), weights)
         return total[:, 1:]
 
     def with_probe(self) -> "GradientProblem":
-        """With one feature more for each unit, zero, that enters the unit with weight one."""
+        """Return the problem with one more feature per unit: zero, with weight 1 to that unit."""
         r = self.recurrence
         kernel, inputs = probe(r.kernel, self.inputs)
         return replace(self, recurrence=replace(r, kernel=kernel), inputs=inputs)
 
 
 def probe(kernel: Array, inputs: Array) -> tuple[Array, Array]:
-    """Kernel (features + units, units) and inputs (batch, time, features + units)."""
+    """Return kernel (features + units, units) and inputs (batch, time, features + units)."""
     n = kernel.shape[1]
     zeros = np.zeros((*inputs.shape[:2], n))
     return np.concatenate([kernel, np.eye(n)]), np.concatenate([inputs, zeros], axis=-1)
 
 
 def backpropagate(problem: GradientProblem) -> Gradients:
-    """The gradients, in float64; exact where every sum is one of small integers."""
+    """Return the gradients in float64; exact if all terms of the sums are small integers."""
     p, r = problem, problem.recurrence
     outputs, _ = replace(r, zero_output_for_mask=False).run(p.inputs, p.initial_state, p.mask)
     used, direct = p.used, p.direct(p.output_weights)
@@ -131,9 +140,9 @@ def backpropagate(problem: GradientProblem) -> Gradients:
 def _from_preactivations(
     p: GradientProblem, x: Array, states: Array, dz: Array, dh: Array
 ) -> Gradients:
-    """All gradients from those with respect to z and the initial state."""
+    """Return all gradients, given those with respect to z and the initial state."""
     r = p.recurrence
-    rows = np.where(p.used[:, :, None], x, 0)  # what stands in a masked step counts for nothing
+    rows = np.where(p.used[:, :, None], x, 0)  # a masked step may hold NaN, and NaN times 0 is NaN
     return Gradients(
         r.in_order(dz @ r.kernel.T.astype(dz.dtype)),
         np.einsum("btf,btn->fn", rows, dz),
@@ -144,8 +153,11 @@ def _from_preactivations(
 
 
 def partial_sum_bounds(problem: GradientProblem) -> Gradients:
-    """What no partial sum of any gradient exceeds in magnitude, whatever cancels, as it was needed
-    for each; only for activations of slope at most 1."""
+    """Return upper bounds of the magnitudes of all partial sums of each gradient.
+
+    Terms of opposite sign do not cancel in these bounds. They hold for activations whose slope is
+    at most 1.
+    """
     p, r = problem, problem.recurrence
     outputs, _ = replace(r, zero_output_for_mask=False).run(p.inputs, p.initial_state, p.mask)
     states = np.abs(returned_states(outputs, p.used, p.initial_state))
@@ -162,8 +174,10 @@ def partial_sum_bounds(problem: GradientProblem) -> Gradients:
 
 @dataclass(frozen=True)
 class BackwardSteps:
-    """What each gradient should have been, given the layer's own outputs and dz; bound: how far
-    off it may be. Inputs includes the probe, whose gradient is dz."""
+    """The expected gradients, given the layer's own outputs and dz, and the bounds of their error.
+
+    The gradient of the inputs includes that of the probe, which is dz.
+    """
 
     expected: Gradients
     bound: Gradients
@@ -172,89 +186,161 @@ class BackwardSteps:
 def backward_steps(
     problem: GradientProblem, outputs: Array, dz: Array, dtype: str
 ) -> BackwardSteps:
-    """Hold every step of a backward pass against the pass itself.
+    """Return the expected gradients and their bounds, each step given the pass's own neighbours.
 
-    problem: as the layer was given it, with the probe. outputs: (batch, time, units), the layer's
-    own. dz: its gradients with respect to the probe, in order of processing. Bounds are infinite
-    where something may overflow or is not finite.
+    problem: the problem that the layer was given, with the probe. outputs: (batch, time, units), as
+    the layer returned them. dz: (batch, time, units), the layer's gradients with respect to the
+    probe, in order of processing. dtype: a key of FORMATS, the layer's dtype. The bounds are
+    infinite where a partial sum may overflow or is not finite.
     """
-    p, r, form = problem, problem.recurrence, FORMATS[dtype]
-    wide, u, tiny = form.wide, roundoff(dtype), form.smallest
-    units = r.units
-    used = p.used
-    x = r.in_order(p.inputs).astype(wide)
-    states = returned_states(outputs, used, p.initial_state).astype(wide)
-    W, U = r.kernel.astype(wide), r.recurrent_kernel.astype(wide)
-    V, v = p.output_weights.astype(wide), p.state_weights.astype(wide)
-    dz = np.where(used[:, :, None], dz, 0).astype(wide)
+    run = _backward_pass(problem, outputs, dz, dtype)
+    r, form, used = problem.recurrence, run.form, run.used[:, :, None]
     with np.errstate(invalid="ignore", over="ignore"):
-        # dz I + 0 may have been flushed on its way to the probe
-        size = np.abs(dz) + tiny
-        into, into_size = _next_used(used, dz @ U.T, v), _next_used(used, size @ np.abs(U).T, 0)
-        flushed = tiny * _next_used(used, 2 * units + np.abs(U).sum(axis=1) + 0 * dz, 0)
-
-        g = p.direct(V) + into[:, 1:]
-        terms = p.direct(np.ones_like(V)) + 1
-        g_size = p.direct(np.abs(V)) + np.maximum(into_size, np.abs(into))[:, 1:]
-        # One sum of products and weights: some kernels add the products to what is there.
-        g_error = (units + terms) * u * g_size + terms * tiny + flushed[:, 1:]
-
-        pre = preactivation(r, x, states[:, :-1], dtype)
-        act = r.function
-        expected_dz = np.where(used[:, :, None], act.pullback(pre.z, g), 0)
-        dz_error = act.pullback_error(pre.z, pre.rho, g, g_error, dtype, u)
-        dz_error = dz_error + tiny * (2 + np.abs(g) + g_error + np.abs(pre.z))
-        reach = np.maximum(pre.size + pre.rho, np.maximum(g_size, np.abs(expected_dz)) + dz_error)
-        reach = np.maximum(reach, np.abs(act.f(pre.z)))
-        # An infinity in one unit is NaN in all, times the zeros of the probe, and in all that
-        # follows from them.
-        lost = ~np.all(_fits(reach, form), axis=-1)
-        lost = np.logical_or.accumulate(lost[:, ::-1], axis=1)[:, ::-1]
-        dz_error = np.where(used[:, :, None], dz_error, 0)
-
-        expected = _from_preactivations(p, x, states, dz, into[:, 0])
-        expected_x = expected.inputs
-        reach = size @ np.abs(W).T
-        x_error = units * u * reach + tiny * (2 * units + np.abs(W).sum(axis=1))
-        x_error = np.where(used[:, :, None], np.where(_fits(reach, form), x_error, np.inf), 0)
-        x_error[..., -units:] = dz_error
-        x_error = r.in_order(np.where(lost[:, :, None], np.inf, x_error))
-        expected_x[..., -units:] = r.in_order(expected_dz)
-
-        count = int(used.sum())
-
-        state_error = units * u * into_size[:, 0] + flushed[:, 0]
-
-        def of_sum(left: Array) -> Array:
-            """The bound of sum left^T dz over all used steps."""
-            left = np.where(used[:, :, None], np.abs(left), 0)
-            total = np.einsum("bti,btn->in", left, size)
-            lost_bits = tiny * (2 * count + left.sum(axis=(0, 1))[:, None] + size.sum(axis=(0, 1)))
-            fits = _fits(total, form) & ~lost.any()
-            return np.where(fits, (count + 1) * u * total + lost_bits, np.inf)
-
+        dh = _state_gradients(run)
+        dz, dz_error, lost = _preactivation_gradients(run, _output_gradients(run, dh))
+        expected = _from_preactivations(problem, run.x, run.states, run.dz, dh.value[:, 0])
+        expected.inputs[..., -r.units :] = r.in_order(dz)
+        x_error = np.where(used, _input_errors(run), 0)
+        x_error[..., -r.units :] = np.where(used, dz_error, 0)
+        state_error = r.units * run.u * dh.size[:, 0] + dh.flushed[:, 0]
+        ones = np.ones((*run.x.shape[:2], 1))
         bound = Gradients(
-            x_error,
-            of_sum(x),
-            of_sum(states[:, :-1]),
-            None if r.bias is None else of_sum(np.ones((*x.shape[:2], 1)))[0],
-            np.where(_fits(into_size[:, 0], form) & ~lost[:, :1], state_error, np.inf),
+            r.in_order(np.where(lost[:, :, None], np.inf, x_error)),
+            _sum_errors(run, run.x, lost),
+            _sum_errors(run, run.states[:, :-1], lost),
+            None if r.bias is None else _sum_errors(run, ones, lost)[0],
+            np.where(_fits(dh.size[:, 0], form) & ~lost[:, :1], state_error, np.inf),
         )
-    pairs = [
-        (name, np.where(np.isfinite(getattr(expected, name)), value, np.inf))
+    bounds: dict[str, Any] = {"bias": None} | {
+        name: np.where(np.isfinite(getattr(expected, name)), value, np.inf)
         for name, value in bound.items()
-    ]
-    return BackwardSteps(expected, Gradients(**{"bias": None, **dict(pairs)}))
+    }
+    return BackwardSteps(expected, Gradients(**bounds))
+
+
+@dataclass(frozen=True)
+class _BackwardPass:
+    """The operands of the layer's backward pass, in the reference's wider numbers.
+
+    x: (batch, time, features + units), with the probe. states: (batch, time + 1, units). dz:
+    (batch, time, units), zero at masked steps. All are in order of processing.
+    """
+
+    problem: GradientProblem
+    dtype: str
+    x: Array
+    states: Array
+    dz: Array
+    used: Array
+
+    @property
+    def form(self) -> Format:
+        return FORMATS[self.dtype]
+
+    @property
+    def u(self) -> float:
+        return roundoff(self.dtype)
+
+    @property
+    def size(self) -> Array:
+        """|dz|, plus the most that flushing may have removed from dz I + 0 before the probe."""
+        return np.abs(self.dz) + self.form.smallest
+
+    def wide(self, array: Array) -> Array:
+        return array.astype(self.form.wide)
+
+
+def _backward_pass(problem: GradientProblem, outputs: Array, dz: Array, dtype: str):
+    r, used, wide = problem.recurrence, problem.used, FORMATS[dtype].wide
+    states: Array = returned_states(outputs, used, problem.initial_state).astype(wide)
+    dz = np.where(used[:, :, None], dz, 0).astype(wide)
+    return _BackwardPass(problem, dtype, r.in_order(problem.inputs).astype(wide), states, dz, used)
+
+
+@dataclass(frozen=True)
+class _Sum:
+    """A sum of products: its value, the sum of the magnitudes of its terms, and the most that
+    flushing of subnormal terms may remove from it."""
+
+    value: Array
+    size: Array
+    flushed: Array
+
+
+def _state_gradients(run: _BackwardPass) -> _Sum:
+    """Return dh_{t-1} = dz_t U^T, t the next used step, and dh_T = v; (batch, time + 1, units)."""
+    U, v = run.wide(run.problem.recurrence.recurrent_kernel), run.wide(run.problem.state_weights)
+    flushed = 2 * len(U) + np.abs(U).sum(axis=1) + 0 * run.dz
+    return _Sum(
+        _next_used(run.used, run.dz @ U.T, v),
+        _next_used(run.used, run.size @ np.abs(U).T, 0),
+        run.form.smallest * _next_used(run.used, flushed, 0),
+    )
+
+
+def _output_gradients(run: _BackwardPass, dh: _Sum) -> tuple[Array, Array, Array]:
+    """Return g_t = V_t + (V of the masked steps that repeat o_t) + dh_t, its size and its error.
+
+    The products of dz U^T count as terms of this sum: some kernels add them one by one to V_t.
+    """
+    p, V = run.problem, run.wide(run.problem.output_weights)
+    terms = p.direct(np.ones_like(V)) + 1
+    g = p.direct(V) + dh.value[:, 1:]
+    size = p.direct(np.abs(V)) + np.maximum(dh.size, np.abs(dh.value))[:, 1:]
+    rounding = (p.recurrence.units + terms) * run.u * size
+    return g, size, rounding + terms * run.form.smallest + dh.flushed[:, 1:]
+
+
+def _preactivation_gradients(run: _BackwardPass, output_gradients) -> tuple[Array, Array, Array]:
+    """Return dz_t = g_t act'(z_t), its error, and the steps (batch, time) without a finite bound.
+
+    An infinity in one unit is NaN in all units, because the probe multiplies it by zeros, and in
+    all earlier steps.
+    """
+    g, g_size, g_error = output_gradients
+    act = run.problem.recurrence.function
+    pre = preactivation(run.problem.recurrence, run.x, run.states[:, :-1], run.dtype)
+    dz = np.where(run.used[:, :, None], act.pullback(pre.z, g), 0)
+    error = act.pullback_error(pre.z, pre.rho, g, g_error, run.dtype, run.u)
+    error = error + run.form.smallest * (2 + np.abs(g) + g_error + np.abs(pre.z))
+    reach = np.maximum(pre.size + pre.rho, np.maximum(g_size, np.abs(dz)) + error)
+    reach = np.maximum(reach, np.abs(act.f(pre.z)))
+    lost = ~np.all(_fits(reach, run.form), axis=-1)
+    return dz, error, np.logical_or.accumulate(lost[:, ::-1], axis=1)[:, ::-1]
+
+
+def _input_errors(run: _BackwardPass) -> Array:
+    """Return the error of dx_t = dz_t W^T, (batch, time, features + units)."""
+    W = np.abs(run.wide(run.problem.recurrence.kernel))
+    size, n = run.size @ W.T, W.shape[1]
+    error = n * run.u * size + run.form.smallest * (2 * n + W.sum(axis=1))
+    return np.where(_fits(size, run.form), error, np.inf)
+
+
+def _sum_errors(run: _BackwardPass, left: Array, lost: Array) -> Array:
+    """Return the error (i, units) of sum left_t^T dz_t over all used steps.
+
+    left: (batch, time, i).
+    """
+    left = np.where(run.used[:, :, None], np.abs(left), 0)
+    count, tiny, size = int(run.used.sum()), run.form.smallest, run.size
+    total = np.einsum("bti,btn->in", left, size)
+    flushed = tiny * (2 * count + left.sum(axis=(0, 1))[:, None] + size.sum(axis=(0, 1)))
+    fits = _fits(total, run.form) & ~lost.any()
+    return np.where(fits, (count + 1) * run.u * total + flushed, np.inf)
 
 
 def _fits(size: Array, form: Format) -> Array:
-    """Whether partial sums up to that size neither overflow nor are NaN."""
+    """Return whether partial sums up to that size neither overflow nor are NaN."""
     return size * (1 + 8 * form.u) <= form.largest
 
 
 def _next_used(used: Array, values: Array, last) -> Array:
-    """For each state, the initial one first, the values of the next step that is used; `last`,
-    (batch, units) or a number, where there is none. Shape (batch, time + 1, units)."""
+    """Return for each state, the initial state first, the values of the next used step.
+
+    values: (batch, time, units). last: (batch, units) or a number, taken where no used step
+    follows. The result has shape (batch, time + 1, units).
+    """
     found = np.empty((values.shape[0], values.shape[1] + 1, values.shape[2]), values.dtype)
     found[:, -1] = last
     for t in reversed(range(values.shape[1])):

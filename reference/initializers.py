@@ -1,7 +1,8 @@
-"""What the initializers promise: of every single draw, and by law."""
+"""What the initializers promise, of each single draw and of the distribution of draws."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -11,13 +12,17 @@ from reference.rounding import FORMATS
 
 
 def glorot_limit(fan_in: int, fan_out: int) -> float:
-    """GlorotUniform: "Draws samples from a uniform distribution within `[-limit, limit]`, where
-    `limit = sqrt(6 / (fan_in + fan_out))`" (Glorot and Bengio, AISTATS 2010)."""
+    """Return the limit of GlorotUniform: "Draws samples from a uniform distribution within
+    `[-limit, limit]`, where `limit = sqrt(6 / (fan_in + fan_out))`" (Glorot and Bengio, AISTATS
+    2010)."""
     return float(np.sqrt(6 / (fan_in + fan_out)))
 
 
 def glorot_excess(weights: Array, dtype: str) -> float:
-    """The largest |w| / limit of a (fan_in, fan_out) matrix; rounding allows up to 1 + 4 u."""
+    """Return the largest |w| / (limit (1 + 4 u)) of a (fan_in, fan_out) matrix.
+
+    It is at most 1 for a correct initializer: rounding moves a weight by a factor of up to 1 + 4 u.
+    """
     largest = np.max(np.abs(weights.astype(np.float64)), initial=0)
     return float(largest / (glorot_limit(*weights.shape) * (1 + 4 * FORMATS[dtype].u)))
 
@@ -27,9 +32,9 @@ LAPACK_THRESHOLD = 30
 
 
 def orthogonality_residual(q: Array, dtype: str, gain: float = 1.0) -> float:
-    """||Q^T Q - gain^2 I|| / (gain^2 n eps) in the 1-norm, with the n smaller dimension of Q.
+    """Return ||Q^T Q - gain^2 I|| / (gain^2 n eps) in the 1-norm, n the smaller dimension of Q.
 
-    For a correct orthogonal initializer it is below LAPACK_THRESHOLD at any size and precision.
+    It is below LAPACK_THRESHOLD for a correct orthogonal initializer of any size and precision.
     """
     q = q.astype(FORMATS[dtype].wide)
     if q.shape[0] < q.shape[1]:
@@ -41,19 +46,19 @@ def orthogonality_residual(q: Array, dtype: str, gain: float = 1.0) -> float:
 
 @dataclass(frozen=True)
 class Haar:
-    """Orthogonal columns, or rows if there are fewer of them, times `gain`: "obtained from the QR
-    decomposition of a matrix of random numbers drawn from a normal distribution" (Orthogonal).
+    """The distribution of orthonormal columns, or of rows if there are fewer rows, times `gain`.
 
-    Of all decompositions the one is meant that does not depend on how it is computed: its law is
-    the uniform one (Mezzadri, Notices of the AMS 54, 2007; Saxe et al., 2014, whom the
-    documentation names).
+    Orthogonal: "obtained from the QR decomposition of a matrix of random numbers drawn from a
+    normal distribution". A QR decomposition is unique up to signs. With the signs that make the
+    diagonal of R positive, the distribution is uniform (Mezzadri, Notices of the AMS 54, 2007;
+    Saxe et al., 2014, which the documentation cites).
     """
 
     gain: float
 
 
-ExpectedWeights = Distribution | Haar | Array
-"""Of all entries of a weight: their common law, their joint law, or their values."""
+ExpectedWeights: TypeAlias = Distribution | Haar | Array
+"""The distribution of each entry of a weight, the joint distribution of all, or their values."""
 
 
 def variance_scaling(
@@ -62,10 +67,13 @@ def variance_scaling(
     mode: str = "fan_in",
     distribution: str = "truncated_normal",
 ) -> Distribution:
-    """VarianceScaling: "a truncated/untruncated normal distribution with a mean of zero and a
-    standard deviation (after truncation, if used) `stddev = sqrt(scale / n)`", or "a uniform
-    distribution within `[-limit, limit]`, where `limit = sqrt(3 * scale / n)`", with n the "number
-    of input units", "number of output units" or their average."""
+    """Return the distribution that VarianceScaling documents for a weight of that shape.
+
+    "a truncated/untruncated normal distribution with a mean of zero and a standard deviation (after
+    truncation, if used) `stddev = sqrt(scale / n)`", or "a uniform distribution within
+    `[-limit, limit]`, where `limit = sqrt(3 * scale / n)`", with n the "number of input units",
+    "number of output units" or their average.
+    """
     n = {"fan_in": shape[0], "fan_out": shape[-1], "fan_avg": (shape[0] + shape[-1]) / 2}[mode]
     stddev = float(np.sqrt(scale / n))
     if distribution == "uniform":
@@ -97,7 +105,7 @@ INITIALIZERS: dict[str, Callable[..., ExpectedWeights]] = {
     "lecun_uniform": _scaling(1, "fan_in", "uniform"),  # limit = sqrt(3 / fan_in)
     "lecun_normal": _scaling(1, "fan_in", "normal"),  # stddev = sqrt(1 / fan_in)
 }
-"""What each documented initializer promises of a weight of that shape and its own arguments.
+"""The distribution that each documented initializer promises for a shape and its arguments.
 
-"normal" is a truncated normal law here, as their documentation says of all but RandomNormal.
+GlorotNormal, HeNormal and LecunNormal document a truncated normal distribution.
 """

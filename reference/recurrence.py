@@ -1,4 +1,4 @@
-"""What the documentation says that SimpleRNN computes: h_t = act(x_t W + h_{t-1} U + b).
+"""The recurrence that the documentation of SimpleRNN states: h_t = act(x_t W + h_{t-1} U + b).
 
 Shapes: inputs (batch, time, features), kernel W (features, units), recurrent kernel U
 (units, units), bias b (units,), initial state h_0 and final state (batch, units), mask
@@ -38,21 +38,23 @@ class Recurrence:
         return ACTIVATIONS[self.activation]
 
     def in_order(self, sequence: Array) -> Array:
-        """Inputs or a mask, (batch, time, ...), in the order in which the steps are taken."""
+        """Return inputs or a mask, (batch, time, ...), in order of processing."""
         return sequence[:, ::-1] if self.go_backwards else sequence
 
     def preactivation(self, x: Array, state: Array) -> Array:
-        """z = x W + b + h U for x (..., features) and h (..., units), in their common dtype."""
+        """Return z = x W + b + h U for x (..., features) and h (..., units), in their dtype."""
         kind = np.result_type(x, state)
         z = x @ self.kernel.astype(kind) + state @ self.recurrent_kernel.astype(kind)
         return z if self.bias is None else z + self.bias.astype(kind)
 
     def run(self, inputs: Array, initial_state: Array | None = None, mask: Array | None = None):
-        """All outputs (batch, time, units) and the final state (batch, units).
+        """Return all outputs (batch, time, units) and the final state (batch, units).
 
-        Without an initial state it is zero. A masked step leaves the state as it was and repeats
-        the output of the step before it, zero before the first ("In the case that T = 0, a zero
-        filled tensor will be used", keras.backend.rnn), or zeros with `zero_output_for_mask`.
+        inputs: (batch, time, features). initial_state: (batch, units); None means zeros. mask:
+        (batch, time), booleans or numbers. A masked step does not change the state. It repeats the
+        output of the step before it, and zero before the first unmasked step ("In the case that
+        T = 0, a zero filled tensor will be used", keras.backend.rnn). With `zero_output_for_mask`
+        its output is zero.
         """
         batch, time, _ = inputs.shape
         state = zero_state(batch, self.units) if initial_state is None else initial_state
@@ -61,7 +63,7 @@ class Recurrence:
         x, live = self.in_order(inputs), self.in_order(used_steps(inputs, mask))
         for t in range(time):
             used = live[:, t, None]
-            with np.errstate(invalid="ignore"):  # infinity less infinity is NaN, as it should be
+            with np.errstate(invalid="ignore"):  # inf - inf is NaN, here as in TensorFlow
                 new = self.function.f(self.preactivation(x[:, t], state))
             state = np.where(used, new, state)
             output = np.where(used, new, 0 if self.zero_output_for_mask else output)
@@ -74,5 +76,5 @@ def zero_state(batch: int, units: int) -> Array:
 
 
 def used_steps(inputs: Array, mask: Array | None) -> Array:
-    """The mask as booleans (batch, time); without one every step is used."""
+    """Return the mask as booleans (batch, time); without a mask every step is used."""
     return np.ones(inputs.shape[:2], bool) if mask is None else mask.astype(bool)

@@ -1,28 +1,29 @@
-"""How far a correct layer may be from the recurrence, one step at a time.
+"""Bounds of the error that a correct layer may make in one step of the recurrence.
 
 Whole trajectories cannot be compared with a fixed tolerance: where the recurrent kernel amplifies,
-two correct layers drift apart without limit. But each step can be held against the layer's own
-previous state, which is an exact input to it, and the trajectory is right if and only if every step
-is. The bound then depends neither on the length of the sequence nor on the recurrent kernel's gain.
+two correct layers drift apart without limit. So each step is compared with the recurrence of the
+layer's own previous state, which is an exact input to that step. The trajectory is right if and
+only if every step is. The bound depends neither on the length of the sequence nor on the gain of
+the recurrent kernel.
 
-With u the error of one rounding (`roundoff`), a sum of k products is within k u times the sum of
-their magnitudes of the exact one, in any order, with or without fused multiply-adds (Higham,
-Accuracy and Stability of Numerical Algorithms, section 3.1; Jeannerod and Rump, SIAM J. Matrix
-Anal. Appl. 34, 2013, for k u in place of gamma_k). With F features and n units, z = x W + b + h U
-is one such sum. It must not be taken apart into two products and two additions: XLA adds the
-products of one matrix to what is already there, so that each of its roundings is one of the whole.
-So
+Let u be the error of one rounding (`roundoff`). A sum of k products differs from the exact sum by
+at most k u times the sum of their magnitudes, in any order, with or without fused multiply-adds
+(Higham, Accuracy and Stability of Numerical Algorithms, section 3.1; Jeannerod and Rump, SIAM J.
+Matrix Anal. Appl. 34, 2013, for k u in place of gamma_k). With F features and n units,
+z = x W + b + h U is a sum of F + n + 1 terms. A bound of two products and two additions would be
+too small: XLA adds the products of one matrix one by one to the sum of the others, so that each of
+its roundings has the size of the whole sum. So
 
     rho = (F + n + 1) u (|x||W| + |h||U| + |b|)
         + (F + n + 3) smallest                        subnormal results, which TensorFlow flushes
-        + |x'||W| + |x||W'| + |h'||U| + |h||U'|       operands that it flushes, ' where subnormal
+        + |x'||W| + |x||W'| + |h'||U| + |h||U'|       flushed operands: ' keeps subnormals alone
 
 and the output is within
 
     sup |act(z') - act(z)| over |z' - z| <= rho  +  K ulp(...)  +  (1 + |z|) smallest
 
-of act(z), where K and what it is relative to are the activation's row in `activations.py`, and the
-last term is an intermediate result of the activation that was flushed and then multiplied by z.
+of act(z). K and its scale are the activation's entries in `activations.py`. The last term stands
+for an intermediate result of the activation that was flushed and then multiplied by z.
 """
 
 from dataclasses import dataclass
@@ -58,22 +59,22 @@ class Format:
 
     @property
     def integers(self) -> float:
-        """All integers up to this one, in magnitude, are numbers of the format."""
+        """The largest n such that the format has all integers from -n to n."""
         return 2.0**self.precision
 
     @property
     def wide(self) -> type:
-        """The NumPy type in which the reference computes what is compared with this format."""
+        """The NumPy type in which the reference computes values of this format."""
         return np.float64 if self.precision < 53 else np.longdouble
 
     def ulp(self, value: Array) -> Array:
-        """The spacing of the format at |value|, as float64."""
+        """Return the spacing of the format at |value|, as float64 of the same shape."""
         value = np.abs(value).astype(np.float64)
         exponent = np.where(value == 0, self.smallest_exponent, np.frexp(value)[1] - 1)
         return np.ldexp(1.0, np.maximum(exponent, self.smallest_exponent) - self.precision + 1)
 
     def round(self, values: Array) -> Array:
-        """The nearest numbers of the format, as float64; finite overflow becomes infinity."""
+        """Return the nearest numbers of the format, as float64; overflow becomes infinity."""
         values = np.asarray(values, np.float64)
         spacing = self.ulp(np.where(np.isfinite(values), values, 1))
         with np.errstate(over="ignore"):
@@ -91,8 +92,11 @@ FORMATS = {
 
 @dataclass(frozen=True)
 class Preactivation:
-    """z = x W + h U + b of shape (..., units) in the reference's wider numbers, and how far a layer
-    may be from it. size: |x||W| + |h||U| + |b|, which no partial sum exceeds."""
+    """z = x W + h U + b and the bound of its error, in the reference's wider numbers.
+
+    z, rho, size: (..., units). rho: the bound. size: |x||W| + |h||U| + |b|, which no partial sum
+    exceeds.
+    """
 
     z: Array
     rho: Array
@@ -100,12 +104,14 @@ class Preactivation:
 
 
 def preactivation(recurrence: Recurrence, x: Array, state: Array, dtype: str) -> Preactivation:
-    """x W + h U + b for x (..., features) and the exact previous state h (..., units)."""
+    """Return x W + h U + b for x (..., features) and the exact previous state h (..., units)."""
     form = FORMATS[dtype]
     wide = form.wide
-    W, U = recurrence.kernel.astype(wide), recurrence.recurrent_kernel.astype(wide)
-    b = np.zeros(1, wide) if recurrence.bias is None else recurrence.bias.astype(wide)
-    x, h = x.astype(wide), state.astype(wide)
+    W: Array = recurrence.kernel.astype(wide)
+    U: Array = recurrence.recurrent_kernel.astype(wide)
+    b: Array = np.zeros(1, wide) if recurrence.bias is None else recurrence.bias.astype(wide)
+    x = x.astype(wide)
+    h: Array = state.astype(wide)
     features, units = W.shape
     size = np.abs(x) @ np.abs(W) + np.abs(h) @ np.abs(U) + np.abs(b)
     z = x @ W + b + h @ U
@@ -119,30 +125,30 @@ def preactivation(recurrence: Recurrence, x: Array, state: Array, dtype: str) ->
 
 
 def _subnormal(magnitudes: Array, form: Format) -> Array:
-    """The magnitudes that are below the normal numbers, and zeros for the others."""
+    """Return the magnitudes below the normal numbers of the format, and zeros for the others."""
     return np.where(magnitudes < form.smallest, magnitudes, 0)
 
 
 def roundoff(dtype: str) -> float:
-    """The largest relative error of one rounding in the dtype, and of the reference, which rounds
-    too, in its own wider format; where long double is no wider than float64 this doubles a bound
-    instead of breaking it.
+    """Return the largest relative error of one rounding in the dtype, plus that of the reference.
 
-    To the nearest, as IEEE 754 has it: u. No standard has bfloat16, and there it is 2 u: where the
-    processor has no instructions for it, TensorFlow's MatMul computes in float32 and cuts off the
-    lower half of each sum (FastConvertFromFloat in core/kernels/matmul_op_impl.h).
+    The reference rounds to its wider format. Where long double is no wider than float64, the bound
+    doubles and stays valid. Rounding to nearest, as in IEEE 754, errs by u. Rounding to bfloat16
+    may err by 2 u: on a processor without bfloat16 instructions, TensorFlow's MatMul computes in
+    float32 and truncates each sum (FastConvertFromFloat in core/kernels/matmul_op_impl.h).
     """
     form = FORMATS[dtype]
     return (2 if dtype == "bfloat16" else 1) * form.u + float(np.finfo(form.wide).eps) / 2
 
 
 def one_step(recurrence: Recurrence, x: Array, state: Array, dtype: str):
-    """act(x W + h U + b), and how far a layer of this dtype may be from it.
+    """Return act(x W + h U + b), and the bound of the error of a layer of this dtype.
 
     x: (..., features). state: (..., units), the exact previous state. dtype: a key of FORMATS.
-    Returns two float arrays (..., units). Where a partial sum of finite operands may overflow in
-    the dtype the bound is infinite: nothing is promised there, nor whether an infinite operand
-    meets an infinity of the other sign. Elsewhere an operand that is not finite decides the value.
+    Both results have shape (..., units). The bound is infinite where a partial sum of finite
+    operands may overflow in the dtype: the result is then undefined, also with infinite operands,
+    because an overflow and an infinite operand of opposite signs add up to NaN. Elsewhere the bound
+    of a value with an infinite or NaN operand is zero.
     """
     form, act = FORMATS[dtype], recurrence.function
     with np.errstate(invalid="ignore", over="ignore"):
@@ -152,18 +158,18 @@ def one_step(recurrence: Recurrence, x: Array, state: Array, dtype: str):
         bound = spread + kernel + (1 + np.abs(pre.z)) * form.smallest
         finite, summed = np.isfinite(pre.size), pre
         if not np.all(finite):
-            operands = (np.where(np.isfinite(given), given, 0) for given in (x, state))
-            summed = preactivation(recurrence, *operands, dtype)
+            x, state = (np.where(np.isfinite(given), given, 0) for given in (x, state))
+            summed = preactivation(recurrence, x, state, dtype)
         overflows = summed.size + summed.rho > form.largest
     return value, np.where(overflows, np.inf, np.where(finite, bound, 0))
 
 
 @dataclass(frozen=True)
 class Steps:
-    """What each step of a run should have given, from the states that the run itself returned.
+    """The expected output of each step, given the states that the run itself returned.
 
-    expected, bound: (batch, time, units); the bound is zero where a value is merely carried or
-    zeroed by the mask. final_state: (batch, units), the state after the last step, exactly.
+    expected, bound: (batch, time, units). The bound is zero where the mask carries a value over or
+    sets it to zero. final_state: (batch, units), the exact state after the last step.
     """
 
     expected: Array
@@ -179,10 +185,10 @@ def all_steps(
     mask: Array | None,
     dtype: str,
 ) -> Steps:
-    """Hold every step of a run against the run's own previous state.
+    """Return the expected output of every step, given the run's own previous state.
 
-    outputs: (batch, time, units) as the layer gave them, in order of processing; the other
-    arguments as in `Recurrence.run`.
+    outputs: (batch, time, units) as the layer returned them, in order of processing. dtype: a key
+    of FORMATS, the layer's dtype. The other arguments are those of `Recurrence.run`.
     """
     used = recurrence.in_order(used_steps(inputs, mask))
     states = returned_states(outputs, used, initial_state)
@@ -195,15 +201,20 @@ def all_steps(
 
 
 def last_unmasked_step(used: Array) -> Array:
-    """For each step of a (batch, time) mask the number, from 1, of the last step up to it that is
-    used; 0 if there is none."""
+    """Return for each step the number, from 1, of the last used step up to it; 0 before the first.
+
+    used: booleans (batch, time). The result has the same shape.
+    """
     number = np.arange(1, used.shape[1] + 1)
     return np.maximum.accumulate(np.where(used, number, 0), axis=1)
 
 
 def returned_states(outputs: Array, used: Array, initial_state: Array | None) -> Array:
-    """The states (batch, time + 1, units) before the first step and after each, as a run itself
-    returned them: the state after a step is the output of the last one that was used."""
+    """Return the states (batch, time + 1, units) before the first step and after each step.
+
+    outputs: (batch, time, units), as the run returned them. used: booleans (batch, time). The state
+    after a step is the output of the last used step.
+    """
     batch, _, units = outputs.shape
     start = zero_state(batch, units) if initial_state is None else initial_state
     history = np.concatenate([start[:, None], outputs.astype(np.float64)], axis=1)

@@ -1,4 +1,4 @@
-"""Measure what a step costs in one environment, or compare two."""
+"""Measure the cost of a step in one environment, or compare two environments."""
 
 import argparse
 import os
@@ -10,7 +10,7 @@ from tests.harness.configuration import ConfigurationError
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0 if it was measured, 2 if it could not be, and else as pytest."""
+    """Run a command and return its exit code: 0, 2 if it cannot run, or that of pytest."""
     options = _parser().parse_args(arguments)
     try:
         return options.run(options)
@@ -24,17 +24,17 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    one = commands.add_parser("measure", help="time every path of this environment, and draw it")
+    one = commands.add_parser("measure", help="time every path of this environment, and plot it")
     one.add_argument("--into", type=Path, default=Path("measured"), metavar="FOLDER")
     one.add_argument("pytest", nargs="*", metavar="-- ARGUMENTS", help="for pytest: -- -k xla")
     one.set_defaults(run=_measure)
     two = commands.add_parser("compare", help="time two environments in turns")
     two.add_argument(
         "one",
-        help="an interpreter of Python, or a tox environment; settings such as "
-        "'NAME=VALUE python' may stand before it",
+        help="a Python interpreter or a tox environment, optionally with environment variables: "
+        "'NAME=VALUE python'",
     )
-    two.add_argument("other", help="the same; ratios are of its times to those of the first")
+    two.add_argument("other", help="another one; the ratios are its times over those of the first")
     two.add_argument("--paths", nargs="+", choices=LONGEST, default=LONGEST)
     two.add_argument("--turns", type=_count, default=21, metavar="N")
     two.set_defaults(run=_compare)
@@ -47,7 +47,9 @@ def _measure(options) -> int:
     try:
         from tests.report import ledger, page, records
     except ImportError as error:
-        raise ConfigurationError(f"{error}: python -m pip install -e '.[report]' draws") from None
+        raise ConfigurationError(
+            f"{error}; plots need the extra: python -m pip install -e '.[report]'"
+        ) from None
     import pytest
 
     release = f"tensorflow-{releases.TENSORFLOW}-keras-{releases.KERAS}"
@@ -57,7 +59,7 @@ def _measure(options) -> int:
         options.into.mkdir(parents=True, exist_ok=True)
         record.write_text("", encoding="utf-8")
     except OSError as error:
-        raise ConfigurationError(f"nothing can be written to {options.into}: {error}") from None
+        raise ConfigurationError(f"cannot write to {options.into}: {error}") from None
     arguments = ["-q", "--no-header", "--benchmark-columns=median,rounds", "-p", "no:cacheprovider"]
     more = [f"--report-log={record}", f"--benchmark-json={options.into / name}.json"]
     code = pytest.main([str(Path(__file__).parent), *arguments, *more, *options.pytest])
@@ -73,7 +75,7 @@ def _measure(options) -> int:
 
 def _count(text: str) -> int:
     if not (text.isdigit() and int(text)):
-        raise argparse.ArgumentTypeError(f"{text} is no positive number")
+        raise argparse.ArgumentTypeError(f"{text} is not a positive integer")
     return int(text)
 
 

@@ -1,8 +1,8 @@
-"""Two environments, timed in turns: one process for each, that are asked in alternating order.
+"""Comparison of two environments, each in its own process, timed in alternating order.
 
-A step's cost is (t(T) - t(1)) / (T - 1), where t is the shorter of two calls, all in the same turn:
-the fixed cost of a call does not count. The ratios of the turns have a median, and that one an
-interval that holds whatever the law of the noise (order statistics).
+The cost of a step is (t(T) - t(1)) / (T - 1), where t is the shorter one of two calls in the same
+turn; the fixed cost of a call cancels. The median of the ratios of all turns has a confidence
+interval that is valid for any distribution of the noise (order statistics).
 """
 
 import contextlib
@@ -25,10 +25,11 @@ ROOT = Path(__file__).parents[2]
 
 
 class EnvironmentWorker:
-    """An environment that times calls on request.
+    """A process in an environment that times calls on request.
 
-    command: an interpreter of Python, or the name of a tox environment, with settings such as
-    `TF_USE_LEGACY_KERAS=1` before it. ConfigurationError if it cannot be started or ends.
+    command: a Python interpreter or the name of a tox environment, optionally with environment
+    variables before it, such as `TF_USE_LEGACY_KERAS=1`. Raises ConfigurationError if it cannot be
+    started, or ends.
     """
 
     def __init__(self, command: str):
@@ -56,14 +57,14 @@ class EnvironmentWorker:
         self.name = f"TensorFlow {facts['tensorflow']}, Keras {facts['keras']}"
 
     def step(self, path: str) -> float:
-        """The seconds of one step."""
+        """Return the duration of one step in seconds."""
         lengths = (1, LONGEST[path])
-        took = [[self._seconds(path, length) for length in lengths] for _ in range(2)]
-        short, long = np.min(took, axis=0)
+        durations = [[self._seconds(path, length) for length in lengths] for _ in range(2)]
+        short, long = np.min(durations, axis=0)
         return (long - short) / (lengths[1] - lengths[0])
 
     def _seconds(self, path: str, length: int) -> float:
-        with contextlib.suppress(BrokenPipeError):  # it has ended, and its answer says why
+        with contextlib.suppress(BrokenPipeError):  # the process has ended; _answer raises
             print(path, length, file=self._process.stdin, flush=True)
         return self._answer()
 
@@ -72,37 +73,39 @@ class EnvironmentWorker:
             try:
                 return json.loads(line)
             except ValueError:
-                continue  # what TensorFlow prints of its own
+                continue  # a line that TensorFlow prints
         self._errors.seek(0)
-        said = [line for line in self._errors.read().splitlines() if line.strip()]
-        raise ConfigurationError(
-            f"{self.command}: {said[-1] if said else 'it ended without a word'}"
-        )
+        lines = [line for line in self._errors.read().splitlines() if line.strip()]
+        reason = lines[-1] if lines else "the process ended without an error message"
+        raise ConfigurationError(f"{self.command}: {reason}")
 
     def __enter__(self):
         return self
 
     def __exit__(self, *error) -> None:
-        self._process.kill()  # it holds nothing that is worth a longer goodbye
+        self._process.kill()
         self._process.communicate()
         self._errors.close()
 
 
 def _python(name: str) -> str:
-    """The interpreter of that name or of the tox environment of that name, or ConfigurationError."""
+    """Return the interpreter of that name, or that of the tox environment of that name.
+
+    Raises ConfigurationError if there is neither.
+    """
     for place in (ROOT / ".tox" / name / "bin" / "python", ROOT / ".tox" / name / "Scripts/python"):
         if shutil.which(place):
             return str(place)
     if found := shutil.which(name):
         return found
     raise ConfigurationError(
-        f"{name} is no interpreter of Python and no tox environment that has been made"
+        f"{name} is neither a Python interpreter nor a tox environment that exists"
     )
 
 
 @dataclass(frozen=True)
 class Compared:
-    """Seconds (turns,) of a step on one path in two environments, turn by turn."""
+    """The durations (turns,) of a step on one path in two environments, in seconds."""
 
     path: str
     one: np.ndarray
@@ -119,10 +122,11 @@ class Compared:
 
 
 def compare(one: EnvironmentWorker, other: EnvironmentWorker, path: str, turns: int) -> Compared:
-    took = np.empty((2, turns))
+    """Time a path in two environments, in alternating order."""
+    durations = np.empty((2, turns))
     for worker in (one, other):
-        worker.step(path)  # makes the traces
+        worker.step(path)  # the first call traces
     for turn in range(turns):
         for i in (0, 1) if turn % 2 else (1, 0):
-            took[i, turn] = (one, other)[i].step(path)
-    return Compared(path, *took)
+            durations[i, turn] = (one, other)[i].step(path)
+    return Compared(path, *durations)

@@ -1,9 +1,9 @@
 """Measurements by pytest-benchmark, in groups by path.
 
-One dimension at a time is varied around a centre (32 units and features, 32 rows, float32,
-forwards); the full cross would take days. Whatever is measured is timed in turns with the same
-kernels in a tf.while_loop, so that the ratio to that one holds on a busy machine, too. Nothing here
-can fail a run.
+Each measurement varies one dimension around a centre: 32 units and features, 32 rows, float32,
+without gradients. All combinations would take days. Each way is timed in turns with the same
+kernels in a tf.while_loop, so that the ratio of the two is valid on a busy machine, too. No
+measurement fails a run.
 """
 
 import contextlib
@@ -35,10 +35,10 @@ VARIED = {
     "gradients": (False, True),
 }
 STEPS = 50
-"""As many, and one, are timed for the cost of a step."""
+"""The larger of the two lengths for the cost of a step; the other is 1."""
 
 BUDGET = 2.0
-"""Seconds for each measurement, its traces not counted."""
+"""The duration of each measurement in seconds, without its traces."""
 
 
 @pytest.fixture(params=IMPLEMENTATIONS)
@@ -102,20 +102,22 @@ def report(benchmark, way: str, call, found: dict) -> None:
 
 @functools.cache
 def rate(dtype: str) -> float:
-    """Operations a second of this machine in a large matrix product, at its best."""
+    """Return the peak operations per second of this machine in a large matrix product."""
     n = 1024
     x = tf.ones((n, n), dtype)
-    took = timing.time_in_turns({"product": lambda: tf.matmul(x, x).numpy()}, 1.0)["product"]
-    return 2 * n**3 / float(took.min())
+    durations = timing.time_in_turns({"product": lambda: tf.matmul(x, x).numpy()}, 1.0)["product"]
+    return 2 * n**3 / float(durations.min())
 
 
 def memory(call) -> float:
-    """The most kilobytes that a call needs at once beyond those of before; nan where the system
-    (one that is not Linux with the GNU C library) does not tell."""
+    """Return the peak memory of a call in kilobytes, beyond the memory before it.
+
+    Returns NaN on systems other than Linux with the GNU C library.
+    """
     with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)  # what earlier calls have freed is given back, and counts
+        ctypes.CDLL(None).malloc_trim(0)  # returns freed memory, so that the call must allocate
         with open("/proc/self/clear_refs", "w") as reset:
-            reset.write("5")  # the peak starts from what is resident now
+            reset.write("5")  # resets the peak to the resident memory
         before = _status("VmRSS")
         call()
         return _status("VmHWM") - before

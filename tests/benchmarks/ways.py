@@ -1,4 +1,4 @@
-"""Ways to run a recurrence: the layer's paths, and what a user would pick instead."""
+"""Ways to run a recurrence: the paths of the layer, and other implementations."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ RETURN_ALL = {"return_sequences": True, "return_state": True}
 
 @dataclass(frozen=True)
 class Problem:
-    """Sizes and number format; as many features as units."""
+    """The sizes and the dtype of a benchmark, with as many features as units."""
 
     units: int = 32
     batch: int = 32
@@ -35,7 +35,7 @@ class Problem:
 
 
 Run = Callable[[np.ndarray], Callable[[], object]]
-"""From inputs (batch, time, features) to a call without arguments, ready to be timed."""
+"""A function from inputs (batch, time, features) to a call without arguments, to be timed."""
 
 
 def on_tensors(call: Callable) -> Run:
@@ -47,7 +47,7 @@ def on_tensors(call: Callable) -> Run:
 
 
 def with_gradients(call: Callable) -> Callable:
-    """Backpropagation to the inputs and all weights of the function."""
+    """Return the function with backpropagation to its inputs and all weights."""
 
     def run(x):
         with tf.GradientTape() as tape:
@@ -59,7 +59,7 @@ def with_gradients(call: Callable) -> Callable:
 
 
 def of_layer(path: Path, kind: Callable | None = None) -> Callable[[Problem], Run]:
-    """The layer under test, or one of another kind, on a path."""
+    """Return the way to run the layer under test, or another layer, on a path."""
 
     def make(problem):
         options = RETURN_ALL | {"dtype": problem.dtype} | dict(path.options)
@@ -71,7 +71,7 @@ def of_layer(path: Path, kind: Callable | None = None) -> Callable[[Problem], Ru
 
 
 def baseline_loop(loop: Callable, path: Path = DYNAMIC_SHAPE) -> Callable[[Problem], Run]:
-    """A loop over the same kernels (`tests/harness/timing.py`) on a path."""
+    """Return the way to run a loop of `tests/harness/probes/timing.py` on a path."""
 
     def make(problem):
         call = loop(*(tf.Variable(w) for w in _weights(problem)))
@@ -86,7 +86,7 @@ def numpy(problem: Problem) -> Run:
 
 
 def torch(problem: Problem) -> Run:
-    """PyTorch's nn.RNN."""
+    """Return the way to run PyTorch's nn.RNN."""
     import torch
 
     net = torch.nn.RNN(
@@ -108,7 +108,7 @@ def torch(problem: Problem) -> Run:
 
 
 def onnx(problem: Problem) -> Run:
-    """ONNX Runtime's RNN, whose inputs are (time, batch, features)."""
+    """Return the way to run ONNX Runtime's RNN, whose inputs are (time, batch, features)."""
     import onnxruntime
     from onnx import helper, numpy_helper
 
@@ -149,10 +149,10 @@ PATHS: Mapping[str, Path] = {
     "cell": CELL_LOOP,
     "predict": PREDICT_ON_BATCH,
 }
-"""The layer's paths, by the names that LONGEST has."""
+"""The paths of the layer, by the names in LONGEST."""
 
 BASELINE = "tf.while_loop"
-"""What everything is compared with: the same kernels in the loop that a user would write."""
+"""The baseline of all comparisons: the same kernels in a tf.while_loop."""
 
 IMPLEMENTATIONS: Mapping[str, Callable[[Problem], Run]] = {
     **{name: of_layer(path) for name, path in PATHS.items()},
@@ -165,7 +165,7 @@ IMPLEMENTATIONS: Mapping[str, Callable[[Problem], Run]] = {
     "ONNX Runtime": onnx,
 }
 REQUIRED_MODULES = {"PyTorch": ("torch",), "ONNX Runtime": ("onnx", "onnxruntime")}
-"""What must be installed for it: the extra `benchmark`."""
+"""The required modules of each way, from the extra `benchmark`."""
 
 WITHOUT_GRADIENTS = {"cell", "predict", "NumPy", "ONNX Runtime"}
 WITHOUT_FLOAT64 = {"ONNX Runtime"}

@@ -1,6 +1,7 @@
-"""The side of `compare` that runs in one environment: it times what it is asked for, line by line.
+"""The process of `compare` in one environment, which times calls on request.
 
-First it says what it is; then, for each line `path length`, the seconds of one call, all as JSON.
+It prints JSON lines: first its releases; then, for each input line `path length`, the duration of
+one call in seconds.
 """
 
 import json
@@ -31,7 +32,7 @@ def main() -> None:
             made[name] = IMPLEMENTATIONS[name](problem)
         if key not in calls:
             calls[key] = made[name](problem.inputs(key[1]))
-            calls[key]()  # makes the traces
+            calls[key]()  # the first call traces
         say(timing.seconds(calls[key]))
 
 

@@ -1,4 +1,4 @@
-"""Bidirectional: the layers that it takes, and the backward layer that it makes of one."""
+"""The arguments of Bidirectional: the layers that it accepts, and its automatic backward layer."""
 
 import numpy as np
 import pytest
@@ -101,11 +101,11 @@ def test_bidirectional_rebuilds_both_layers_from_config():
 @example("Bidirectional", "layer: ... Have an `input_spec` attribute.")
 def test_bidirectional_enforces_the_input_spec():
     with layer_call():
-        made = RunningSum(with_stateful=True)  # it takes inputs of any rank
+        made = RunningSum(with_stateful=True)  # it accepts inputs of any rank
         made.input_spec = tf.keras.layers.InputSpec(ndim=3)
         both = tf.keras.layers.Bidirectional(made)
     x = tf.constant(X[:, :, :, None])
-    assert_rejected("what the input_spec of the layer forbids", lambda: both(x))
+    assert_rejected("an input that violates the layer's input_spec", lambda: both(x))
 
 
 MERGED = {

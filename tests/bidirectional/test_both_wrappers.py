@@ -1,4 +1,4 @@
-"""What Bidirectional and an RNN over stacked cells share: copies, masks, frozen weights."""
+"""Common properties of Bidirectional and of RNN over stacked cells."""
 
 import pytest
 

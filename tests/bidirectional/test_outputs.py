@@ -1,4 +1,4 @@
-"""Bidirectional, RNN over cells, and cells on top of each other."""
+"""The outputs, states, gradients and shapes of Bidirectional."""
 
 import numpy as np
 import pytest
@@ -143,9 +143,9 @@ def test_bidirectional_propagates_the_mask(mode, return_state):
     with layer_call():
         results = make_bidirectional(for_sequence(return_state=return_state), mode)(masked)
         parts = tf.nest.flatten(results)[: 1 if mode else 2]
-        behind = layer.under_test().build(2, parts[0].shape[-1], return_sequences=True)
-        got = [behind(part) for part in parts]
-        expected = [behind(tf.identity(part), mask=mask) for part in parts]
+        next_layer = layer.under_test().build(2, parts[0].shape[-1], return_sequences=True)
+        got = [next_layer(part) for part in parts]
+        expected = [next_layer(tf.identity(part), mask=mask) for part in parts]
     assert_same_parts(got, expected)
 
 

@@ -1,1 +1,1 @@
-"""Properties of SimpleRNNCell, of RNN over cells, of custom and stacked cells."""
+"""Properties of SimpleRNNCell, RNN, custom cells and stacked cells."""

@@ -1,4 +1,4 @@
-"""Custom cells in an RNN."""
+"""Custom cells in RNN."""
 
 import pytest
 

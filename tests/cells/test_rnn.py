@@ -1,4 +1,4 @@
-"""RNN, constructed directly from a cell: its arguments, and what it asks of the cell."""
+"""RNN over a cell: its arguments, and its use of the cell's methods and attributes."""
 
 from functools import partial
 
@@ -32,8 +32,7 @@ NEEDS = {"documented cell", "activation"}
 
 
 def linear_cell(units: int = UNITS, features: int = FEATURES, **options):
-    """A linear cell of integer weights, constructed directly: its results are exact, and depend on
-    all that went before."""
+    """Return a linear cell with integer weights; its results are exact and depend on all steps."""
     cell = cell_class()(units, **{"activation": "linear", **options})
     cell.build((None, features))
     cell.set_weights([small_integers(i + 3, *w.shape) for i, w in enumerate(cell.get_weights())])
@@ -41,7 +40,7 @@ def linear_cell(units: int = UNITS, features: int = FEATURES, **options):
 
 
 def expected_results(x=X, state=None, mask=None):
-    """Outputs (batch, time, units) and final state of that cell, computed by NumPy."""
+    """Return outputs (batch, time, units) and final state of `linear_cell`, computed by NumPy."""
     W, U, b = linear_cell().get_weights()
     h = np.zeros((len(x), UNITS)) if state is None else state
     outputs = []
@@ -73,7 +72,7 @@ def results_of(rnn, *arguments, **more) -> list[np.ndarray]:
     strategies={"sequences": FLAGS, "state": FLAGS, "unroll": FLAGS},
 )
 def test_rnn_return_flags_select_the_results(case, path, sequences, state, unroll):
-    zeros = case.zero_output_for_mask  # wrong without sequences, and backwards where unrolled
+    zeros = case.zero_output_for_mask  # deviates without sequences, and if unrolled backwards
     sequences, unroll = sequences or zeros, unroll and not zeros
     flags = {"return_sequences": sequences, "return_state": state, "unroll": unroll}
     got = path.results(case, path.layer_with_state(case), **flags)
@@ -135,7 +134,7 @@ def test_rnn_has_a_symbolic_loop_unless_unrolled(unroll):
 
 
 def stateful_rnn(**options):
-    """A stateful RNN of the cell, built for ROWS rows."""
+    """Return a stateful RNN of `linear_cell`, built for ROWS rows."""
     rnn = tf.keras.layers.RNN(linear_cell(), stateful=True, **options)
     rnn.build((ROWS, None, FEATURES))
     return rnn
@@ -170,8 +169,8 @@ def test_rnn_reset_restores_the_initial_state(whole):
         model = tf.keras.Sequential([fixed_batch_input(ROWS, TIME, FEATURES), rnn])
         model(X)
         reset_state(model if whole else rnn)
-    (again,) = results_of(rnn, tf.constant(X))
-    assert_same("output after a reset", again, expected_results()[1])
+    (output,) = results_of(rnn, tf.constant(X))
+    assert_same("output after a reset", output, expected_results()[1])
 
 
 @pytest.mark.parametrize("way", FIXED_BATCHES)
@@ -277,7 +276,7 @@ def test_rnn_rejects_a_wrong_shape(wrong):
 
 
 class ReportsTraining(tf.keras.layers.Layer):
-    """A cell whose output tells what it is called with: 1 in training, and -1 otherwise."""
+    """A cell whose output is 1 in training and -1 otherwise."""
 
     state_size = output_size = 1
 
@@ -295,8 +294,9 @@ class ReportsTraining(tf.keras.layers.Layer):
 def test_rnn_passes_training_to_its_cell(training, unroll):
     rnn = tf.keras.layers.RNN(ReportsTraining(), unroll=unroll, return_sequences=True)
     given = {} if training is None else {"training": training}
-    (told,) = results_of(rnn, tf.constant(X), **given)
-    assert_same("what the cell is told", told, np.full((ROWS, TIME, 1), 1.0 if training else -1.0))
+    (reported,) = results_of(rnn, tf.constant(X), **given)
+    expected = np.full((ROWS, TIME, 1), 1.0 if training else -1.0)
+    assert_same("training mode of the cell", reported, expected)
 
 
 @example("RNN", "training: ... This is for use with cells that use dropout.", needs=NEEDS)
@@ -321,7 +321,7 @@ def test_rnn_shapes_follow_the_return_flags(sequences, state):
 
 
 class TwoStateSizesCell(tf.keras.layers.Layer):
-    """A cell with states of 2 and 3 numbers, and an output of 5."""
+    """A cell with two states, of 2 and 3 units, and an output of 5 units."""
 
     def __init__(self, **more):
         super().__init__(**more)
@@ -332,7 +332,7 @@ class TwoStateSizesCell(tf.keras.layers.Layer):
 
 
 class TwoStateSizesWithoutOutputSize(TwoStateSizesCell):
-    """The same with an output of the size of its first state, and no `output_size`."""
+    """A cell without `output_size`, whose output is its first state."""
 
     def __init__(self, **more):
         super().__init__(**more)
@@ -368,20 +368,24 @@ def test_missing_output_size_defaults_to_first_state(sequences):
 
 
 def assert_shapes(rnn, shape, states, output, sequences) -> None:
-    """The shapes that come, those that are computed and those of symbolic results are these."""
+    """Raise Mismatch unless returned, computed and symbolic shapes are the expected ones.
+
+    shape: of the inputs. states, output: the shapes of the states and the output of one row.
+    """
     batch, time, features = shape
     expected = [(batch, *[time] * sequences, *output), *((batch, *state) for state in states)]
-    come = [tuple(part.shape) for part in tf.nest.flatten(rnn(tf.zeros(shape)))]
+    returned = [tuple(part.shape) for part in tf.nest.flatten(rnn(tf.zeros(shape)))]
     computed = flat_shapes(rnn.compute_output_shape(tuple(shape)))
     symbol = tf.keras.Input((time, features), batch_size=batch)
     symbolic = [tuple(part.shape) for part in tf.nest.flatten(rnn(symbol))]
-    for what, got in (("come", come), ("are computed", computed), ("are symbolic", symbolic)):
+    kinds = {"returned": returned, "computed": computed, "symbolic": symbolic}
+    for kind, got in kinds.items():
         if got != expected:
-            raise Mismatch(f"expected shapes {expected}, {got} {what}")
+            raise Mismatch(f"expected shapes {expected}, {got} are {kind}")
 
 
 class CellWithChosenState(tf.keras.layers.Layer):
-    """A cell that chooses to start from 7, and whose output is its state."""
+    """A cell with an initial state of 7, whose output is its state."""
 
     state_size = output_size = 2
 
@@ -406,12 +410,12 @@ def test_cell_provides_the_default_initial_state(path):
         call = path.call(tf.keras.layers.RNN(CellWithChosenState()))
         chosen = call(tf.constant(X))
         other = call(tf.constant(X), initial_state=[tf.constant(given)])
-    assert_same("state that the cell chooses", chosen, np.full((ROWS, 2), 7.0))
-    assert_same("state that is given", other, given)
+    assert_same("initial state of the cell", chosen, np.full((ROWS, 2), 7.0))
+    assert_same("given initial state", other, given)
 
 
-class Recording(tf.keras.layers.Layer):
-    """A cell that records its inputs of each step, and the constants it gets; its state counts."""
+class CountingCell(tf.keras.layers.Layer):
+    """A cell whose state counts the steps, and whose output adds the constants to the count."""
 
     state_size = output_size = 1
 
@@ -426,7 +430,7 @@ class Recording(tf.keras.layers.Layer):
     "states_at_t_plus_1)`.",
 )
 def test_each_step_receives_the_previous_state():
-    rnn = tf.keras.layers.RNN(Recording(), **RETURN_ALL)
+    rnn = tf.keras.layers.RNN(CountingCell(), **RETURN_ALL)
     counts = np.broadcast_to(np.arange(1.0, TIME + 1)[:, None], (ROWS, TIME, 1))
     assert_parts(results_of(rnn, tf.constant(X)), [counts, counts[:, -1]])
 
@@ -438,7 +442,7 @@ def test_each_step_receives_the_previous_state():
     "passed to the cell at each timestep.",
 )
 def test_constants_reach_the_cell_at_each_step():
-    rnn = tf.keras.layers.RNN(Recording(), return_sequences=True)
+    rnn = tf.keras.layers.RNN(CountingCell(), return_sequences=True)
     (got,) = results_of(rnn, tf.constant(X), constants=[tf.fill((ROWS, 1), 10.0)])
     counts = np.broadcast_to(np.arange(1.0, TIME + 1)[:, None], (ROWS, TIME, 1))
     assert_same("outputs", got, 10 + counts)

@@ -1,4 +1,4 @@
-"""SimpleRNNCell, constructed directly: its arguments, and what a call of it returns."""
+"""SimpleRNNCell: its arguments, and the results of its calls."""
 
 import numpy as np
 import pytest
@@ -29,16 +29,16 @@ UNITS, FEATURES, ROWS = 4, 3, 2
 X = np.array([[1, -2, 3], [0, 5, -1]], np.float32)
 H = np.array([[1, 0, -2, 3], [2, 2, 0, -1]], np.float32)
 SEQUENCE = np.stack([X, X + 1], axis=1)
-MANY = 400  # rows, features and units of the cells that drop
+MANY = 400  # rows, features and units of the cells with dropout
 P, Q = 0.3, 0.6
 RATES = {"dropout": P, "recurrent_dropout": Q}
-EQUAL = dict.fromkeys(RATES, P)  # where it does not matter which rate is which
+EQUAL = dict.fromkeys(RATES, P)  # for properties that do not distinguish the rates
 OF_RATE = {"dropout": "inputs", "recurrent_dropout": "states"}
 NEEDS = {"documented cell", *RATES, "activation", "use_bias"}
 
 
 def built(units: int = UNITS, features: int = FEATURES, **options):
-    """A cell constructed directly and built for inputs (batch, features)."""
+    """Return a cell that is built for inputs (batch, features)."""
     with layer_call():
         cell = cell_class()(units, **options)
         cell.build((None, features))
@@ -46,7 +46,7 @@ def built(units: int = UNITS, features: int = FEATURES, **options):
 
 
 def call(cell, x, state, **more):
-    """Output and state (batch, units) of one step of the cell."""
+    """Return output and state (batch, units) of one step of the cell."""
     with layer_call():
         output, after = cell(tf.constant(x), [tf.constant(state)], **more)
     return np.asarray(output), np.asarray(tf.nest.flatten(after)[0])
@@ -92,7 +92,7 @@ def test_weights_of_a_cell_have_the_documented_shapes(units):
             raise Mismatch(f"use_bias={use_bias}: expected shapes {expected}, got {got}")
 
 
-@pytest.mark.parametrize("activation", [None, *documented_activations(ACTIVATIONS)], ids=str)
+@pytest.mark.parametrize("activation", [None, *documented_activations(ACTIVATIONS)])
 @example(
     "SimpleRNNCell",
     "activation: Activation function to use. ... If you pass `None`, no activation is applied (ie. "
@@ -152,7 +152,7 @@ def test_cell_constraint_holds_for_its_weight_only(part):
     cell = built(**{f"{part}_constraint": constraint}, activation="linear")
     cell.set_weights([np.full(w.shape, -1.0) for w in cell.get_weights()])
     with layer_call():
-        train_once(tf.keras.layers.RNN(cell), SEQUENCE / 64)  # a step that changes no other sign
+        train_once(tf.keras.layers.RNN(cell), SEQUENCE / 64)  # too small a step to change signs
     for name, weight in zip(PARTS, cell.get_weights(), strict=True):
         if np.all(weight >= 0) != (name == part):
             raise Mismatch(f"{part}_constraint: {name} is {weight.tolist()}")
@@ -164,7 +164,7 @@ def test_cell_keeps_each_argument(argument):
     for value in NON_DEFAULT_VALUES[argument]:
         with layer_call():
             cell = cell_class()(UNITS, **{argument: value})
-        assert_keeps_argument(cell, argument, value, "a cell that is given it")
+        assert_keeps_argument(cell, argument, value, "a new cell")
 
 
 INVALID_CELL_VALUES = [
@@ -219,8 +219,11 @@ TRAINING = (
 
 
 def kept_masks(cell, **more) -> dict[str, np.ndarray]:
-    """Which inputs and which states, (batch, units) each, a step of `dropping` keeps: a step with
-    inputs of 1 and a state of 0 shows the inputs, and the reverse the states."""
+    """Return the kept inputs and states of a `linear_dropout_cell`, booleans (batch, units).
+
+    A step with inputs of 1 and a state of 0 shows the inputs, and a step with inputs of 0 and a
+    state of 1 shows the states.
+    """
     ones, zeros = np.ones((MANY, MANY), np.float32), np.zeros((MANY, MANY), np.float32)
     kept = {}
     for what, x, state in (("inputs", ones, zeros), ("states", zeros, ones)):
@@ -231,7 +234,7 @@ def kept_masks(cell, **more) -> dict[str, np.ndarray]:
 
 
 def linear_dropout_cell(**options):
-    """A linear cell x + h of many units."""
+    """Return a linear cell that computes x + h, with MANY units."""
     cell = built(MANY, MANY, activation=None, use_bias=False, **options)
     cell.set_weights([np.eye(MANY), np.eye(MANY)])
     return cell

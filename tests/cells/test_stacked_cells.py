@@ -1,4 +1,4 @@
-"""An RNN over cells that are stacked on top of each other."""
+"""RNN over stacked cells."""
 
 from itertools import pairwise
 
@@ -59,7 +59,7 @@ def test_stacked_cells_keep_full_precision(case, path):
     "RNN",
     "In the case that `cell` is a list of RNN cell instances, the cells will be stacked on top of "
     "each other in the RNN, resulting in an efficient stacked RNN.",
-    choices={**CLIPPED, **UNIT_MAGNITUDE},  # a stack of float64 rounds to float32
+    choices={**CLIPPED, **UNIT_MAGNITUDE},  # a float64 stack of Keras 3 rounds to float32
     integers=True,
     paths=STACKED_PATHS,
 )
@@ -124,7 +124,7 @@ def test_gradients_flow_through_stacked_cells(traced):
     needs={"cell", "return_sequences"},
 )
 def test_three_stacked_cells_run_in_order():
-    sizes = (2, 4, 3, 5)  # features, and the units of each
+    sizes = (2, 4, 3, 5)  # features, then the units of each cell
     options = {"activation": CLIP, "return_sequences": True}
     with layer_call():
         layers = [layer.under_test().build(n, of, **options) for of, n in pairwise(sizes)]
@@ -163,8 +163,8 @@ def test_stacked_cells_reset_all_their_states():
         rnn = make_stacked(for_sequence(2, stateful=True))
         first = rnn(SEQUENCE)[0]
         reset_state(rnn)
-        anew = rnn(SEQUENCE)[0]
-    assert_same("outputs after a reset", anew, first)
+        after_reset = rnn(SEQUENCE)[0]
+    assert_same("outputs after a reset", after_reset, first)
 
 
 @example(

@@ -1,4 +1,4 @@
-"""Gradients: backpropagation through time, on each path."""
+"""Gradients by backpropagation through time, on each path."""
 
 from functools import partial
 
@@ -127,7 +127,7 @@ def test_mixed_policy_gradients_are_within_rounding(case, path):
         "batch": non_empty,
         "time": (1, 2, 3),
         "large": (None,),
-        "mask": (None, "random"),  # not one that leaves nothing to see
+        "mask": (None, "random"),  # other masks may mask every step
     },
     paths=(EAGER,),
     needs={"activation"},

@@ -1,6 +1,6 @@
-"""What the properties are built on. Imports point one way, from right to left:
+"""The foundation of the properties. A package imports only packages to the left of it:
 
 configuration < session < cases < compare < target < paths < probes, knowledge < properties < plugin
 
-`cases` and `compare` do not need TensorFlow. tests/selftest/harness/test_imports.py enforces both.
+`cases` and `compare` do not import TensorFlow. tests/selftest/harness/test_imports.py tests both.
 """

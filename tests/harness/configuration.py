@@ -1,4 +1,4 @@
-"""What the user gave or installed: reading it, and refusing it in one line."""
+"""Errors in files, options and packages that the user supplies."""
 
 import sys
 from pathlib import Path
@@ -10,7 +10,7 @@ else:
 
 
 class ConfigurationError(Exception):
-    """What the user gave or installed cannot be used; the message is one line for them."""
+    """An option, a file or a package of the user cannot be used; the message is one line."""
 
 
 def read_toml(file: Path) -> dict:

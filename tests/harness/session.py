@@ -1,4 +1,4 @@
-"""One run of the suite: what it was asked for, and all state that lives as long as it does."""
+"""The session of a run: its settings, and all state that lives as long as the run."""
 
 import functools
 import hashlib
@@ -8,24 +8,23 @@ from typing import Any
 
 
 def seed_of(text: str) -> int:
-    """Return a number of 64 bits that depends on every character of the text, the same on each
-    machine."""
+    """Return a 64-bit hash of the text, which is the same on every machine."""
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
 @dataclass
 class Session:
-    """One run.
+    """The settings and the state of one run.
 
-    profile: its Hypothesis profile. seed: everything drawn at random comes from it. usual: the
-    profile's number of examples for each property and path; examples: the number asked for. sweep:
-    the largest size of the sweeps over every size. case: the one case to run, as text, or None.
-    deviations: the file of known deviations that the user gave, or None.
+    profile: its Hypothesis profile. seed: the seed of all random choices. profile_examples: the
+    profile's number of examples for each property and path. examples: the requested number.
+    largest_swept_size: the largest size of the sweeps over every size. case: the text of the one
+    case to run, or None. deviations: the user's file of known deviations, or None.
 
-    layer: the layer under test (`target.layer.LayerUnderTest`), once it is selected. formulas: the
-    reference's names for activations whose formula differs between releases. largest_ratio: the
-    largest error/bound since it was last set to 0. statistical: the name and path of the
-    statistical property that is running, or None.
+    layer: the layer under test (`target.layer.LayerUnderTest`), or None before its selection.
+    formulas: the reference's names of activations whose formula differs between releases.
+    largest_ratio: the largest error/bound since it was last set to 0. statistical: the name and the
+    path of the statistical property that is running, or None.
     """
 
     profile: str = "default"
@@ -43,20 +42,20 @@ class Session:
 
     @property
     def is_search(self) -> bool:
-        """Whether it is a search: all paths, and for the largest error/bound."""
+        """Whether the run is a search, which uses all paths and maximizes error/bound."""
         return self.examples > 200
 
     def seed_of(self, what: str) -> int:
-        """Return the seed of one test or one table of this run, by its name."""
+        """Return the seed of one named test of this run."""
         return seed_of(f"{self.seed} {what}")
 
     def select(self, layer, formulas: Mapping[str, str]) -> None:
-        """Make this the layer under test, and forget what was made of the one before."""
+        """Make this the layer under test, and clear the caches of the previous one."""
         self.layer, self.formulas = layer, formulas
         self._caches.clear()
 
     def cached(self, key: Callable, function: Callable, maxsize: int) -> Callable:
-        """Return the function with a cache that lives as long as this run and this layer."""
+        """Return the function with a cache that the session clears with the layer under test."""
         if key not in self._caches:
             self._caches[key] = functools.lru_cache(maxsize)(function)
         return self._caches[key]
@@ -71,14 +70,14 @@ def current() -> Session:
 
 
 def set_current(session: Session) -> Session:
-    """Make this the session of the run in progress; return the one before."""
+    """Make this the session of the run in progress, and return the previous one."""
     global _current
     before, _current = _current, session
     return before
 
 
 def kept(maxsize: int):
-    """Decorate a function whose results the run keeps, the latest `maxsize` of them."""
+    """Decorate a function to cache its latest `maxsize` results in the session."""
 
     def decorate(function):
         @functools.wraps(function)

@@ -1,4 +1,4 @@
-"""Embedding in front of the layer: its vectors, and its mask."""
+"""Embedding before the layer: its vectors and its mask."""
 
 import numpy as np
 import pytest

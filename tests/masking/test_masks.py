@@ -1,4 +1,4 @@
-"""Masked steps are ignored, whatever stands in them."""
+"""Masks: masked steps are ignored, and masks propagate through models."""
 
 import warnings
 
@@ -158,12 +158,12 @@ VALUES = {
 
 
 def for_x(**options):
-    """The layer for X, with sequences, and integers that stay exact."""
+    """Return a layer for X with sequences; its integer weights and CLIP keep sums exact."""
     return integer_layer(3, 3, **{"activation": CLIP, "return_sequences": True, **options})
 
 
 def masked_with(value: float, dtype="float32"):
-    """X with nothing but that value in the masked steps."""
+    """Return X with that value in all features of the masked steps."""
     return tf.constant(np.where(LIVE[:, :, None], X, value), dtype)
 
 
@@ -195,8 +195,8 @@ def test_mask_propagates_to_layer_of_another_dtype(dtype):
     assert_same("outputs", masked, expected)
 
 
-def a_model(made):
-    """The layer in a functional model."""
+def functional_model(made):
+    """Return a functional model of the layer."""
     inputs = tf.keras.Input((None, X.shape[-1]))
     return tf.keras.Model(inputs, made(inputs))
 
@@ -204,7 +204,7 @@ def a_model(made):
 INNER_MODELS = {
     "Sequential": lambda made: made,
     "Sequential in Sequential": lambda made: tf.keras.Sequential([made]),
-    "Model in Sequential": a_model,
+    "Model in Sequential": functional_model,
 }
 
 
@@ -229,7 +229,7 @@ def test_model_mask_reaches_its_first_layer(kind):
     x, mask = X.astype(np.float32), tf.constant(LIVE)
     with layer_call():
         made = for_x()
-        model = a_model(made) if kind == "Model" else tf.keras.Sequential([made])
+        model = functional_model(made) if kind == "Model" else tf.keras.Sequential([made])
         masked, expected = model(x, mask=mask), made(x, mask=mask)
     assert_same("outputs", masked, expected)
 
@@ -238,18 +238,18 @@ def test_model_mask_reaches_its_first_layer(kind):
 def test_propagated_mask_follows_the_output_order():
     with layer_call():
         outputs = for_x(go_backwards=True)(tf.keras.layers.Masking(9.0)(masked_with(9.0)))
-        behind = for_x()
-        got, expected = behind(outputs), behind(outputs.numpy(), mask=tf.constant(LIVE[:, ::-1]))
-    assert_same("outputs of the layer behind", got, expected)
+        next_layer, mask = for_x(), tf.constant(LIVE[:, ::-1])
+        got, expected = next_layer(outputs), next_layer(outputs.numpy(), mask=mask)
+    assert_same("outputs of the next layer", got, expected)
 
 
 @example("Masking", SKIPPED, needs={"return_sequences", "mask"})
 def test_explicit_mask_propagates_to_the_next_layer():
     mask = tf.constant(LIVE)
     with layer_call():
-        outputs, behind = for_x()(masked_with(9.0), mask=mask), for_x()
-        got, expected = behind(outputs), behind(outputs.numpy(), mask=mask)
-    assert_same("outputs of the layer behind", got, expected)
+        outputs, next_layer = for_x()(masked_with(9.0), mask=mask), for_x()
+        got, expected = next_layer(outputs), next_layer(outputs.numpy(), mask=mask)
+    assert_same("outputs of the next layer", got, expected)
 
 
 @pytest.mark.parametrize("argument", [None, "stateful", "unroll", "go_backwards"])

@@ -1,4 +1,4 @@
-"""Models that hold the layer, and copies of it, compute what it computes."""
+"""Models of the layer, and copies of the layer: their results and their arguments."""
 
 import copy
 from collections.abc import Collection
@@ -35,9 +35,12 @@ from tests.harness.target.releases import tf
 
 
 def non_default_options(name: str, ways: Collection[str]) -> st.SearchStrategy:
-    """Any unusual arguments that the layer takes, but those that the property of that name is
-    known to fail for in one of the ways."""
-    free = {
+    """Return a strategy of non-default arguments of the layer.
+
+    It omits arguments for which a deviation explains a failure of the named property in one of the
+    ways.
+    """
+    choices = {
         argument: st.sampled_from((None, *[(value,) for value in values]))  # None: not given
         for argument, values in NON_DEFAULT_VALUES.items()
         if argument in layer.under_test().features
@@ -47,7 +50,7 @@ def non_default_options(name: str, ways: Collection[str]) -> st.SearchStrategy:
             for way in ways
         )
     }
-    return st.fixed_dictionaries(free).map(
+    return st.fixed_dictionaries(choices).map(
         lambda drawn: {argument: given[0] for argument, given in drawn.items() if given}
     )
 
@@ -185,16 +188,16 @@ CHECKED_DEFAULTS = {
     "unroll",
     "stateful",
 }
-"""What a layer is told in any case, and must not change its mind about."""
+"""The arguments whose defaults must hold in combination with any other arguments."""
 
 
 def reliable_copies() -> tuple[str, ...]:
-    """All but those that are known to fail for any argument."""
+    """Return the names of the copy functions without a deviation for every argument."""
     known = active.active_deviations()
     return tuple(
-        w
-        for w in COPY_FUNCTIONS
-        if not any(d.occurs_in(KEEPS_ARGUMENT_TEST, {"path": w}) for d in known)
+        way
+        for way in COPY_FUNCTIONS
+        if not any(d.occurs_in(KEEPS_ARGUMENT_TEST, {"path": way}) for d in known)
     )
 
 

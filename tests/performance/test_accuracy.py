@@ -1,4 +1,4 @@
-"""The ledger of accuracy: the largest errors on fixed inputs, the same ones for every release."""
+"""The largest errors on fixed inputs, which are the same for every release."""
 
 import numpy as np
 import pytest
@@ -28,15 +28,19 @@ def dtype(request, record_property):
     return request.param
 
 
-def measured(case: Case, what: str, spacing, decide, record_property) -> None:
-    """Record the largest error on each path, in units of `spacing` of the right value."""
+def measure(case: Case, what: str, spacing, check, record_property) -> None:
+    """Record the largest error on each path, in units of `spacing(expected)`.
+
+    case: one step from a state of zeros. check: a function of the run and the expected outputs
+    that raises Mismatch.
+    """
     start = np.zeros((case.batch, case.units))
-    right, _ = one_step(case.recurrence, case.inputs[:, 0], start, case.dtype)
+    expected, _ = one_step(case.recurrence, case.inputs[:, 0], start, case.dtype)
     largest = {}
     for path in (EAGER, FUNCTION, XLA):
         run = path.run(case)
-        decide(run, right)
-        error = np.abs(run.outputs[:, 0] - right) / spacing(right)
+        check(run, expected)
+        error = np.abs(run.outputs[:, 0] - expected) / spacing(expected)
         largest[f"{what}, {case.dtype} {path}"] = round(float(np.max(error)), 3)
     record_property("ulp", largest)
     record_property("cases", len(largest))
@@ -46,18 +50,18 @@ def test_tanh_is_accurate(dtype, record_property):
     case = Case(GRID, np.ones((1, 1)), np.zeros((1, 1)), NO_BIAS[:1], dtype=dtype)
     form, allowed = FORMATS[dtype], case.recurrence.function.kernel_error[dtype]
 
-    def decide(run, right):
-        assert_within("tanh", run.outputs[:, 0], right, allowed * form.ulp(right), dtype)
+    def check(run, expected):
+        assert_within("tanh", run.outputs[:, 0], expected, allowed * form.ulp(expected), dtype)
 
-    measured(case, "tanh", form.ulp, decide, record_property)
+    measure(case, "tanh", form.ulp, check, record_property)
 
 
 def test_one_step_is_accurate(dtype, record_property):
     weights = uniform(1, 16, 16), uniform(2, 16, 16), NO_BIAS
     case = Case(uniform(0, 512, 1, 16), *weights, dtype=dtype)
 
-    def decide(run, _):
+    def check(run, _):
         assert_steps(run, case)
 
-    # Near zero, where terms cancel, an ulp of the value says nothing: all are ulp of 1.
-    measured(case, "step", lambda _: FORMATS[dtype].ulp(np.ones(1)), decide, record_property)
+    # The unit is the ulp of 1: near zero, terms cancel, and an ulp of the value is too small.
+    measure(case, "step", lambda _: FORMATS[dtype].ulp(np.ones(1)), check, record_property)

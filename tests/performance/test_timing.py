@@ -1,5 +1,5 @@
-"""What a step costs. What can fail a build is a count, or a ratio within one process; times are
-measured and reported."""
+"""The cost of a step. Only counts, and ratios of times within one process, can fail a test; times
+are measured and reported."""
 
 import warnings
 
@@ -32,14 +32,15 @@ STEP = "Fully-connected RNN where the output is to be fed back as the new input.
 LENGTHS = (1, 10, 100)
 
 MAX_SLOWDOWN = {EAGER: 20, DYNAMIC_SHAPE: 3, XLA: 3}
-"""How many times as long as the same kernels by hand is too long. The largest medians measured with
-TensorFlow 2.12 to 2.21 are 1.1 traced and 1.6 by XLA, so that thrice is a defect and no matter of
-taste. By hand, the eager path is a loop of Python: a step of Keras 3 takes 4 to 7 times as long,
-one of Keras 2 takes 2 to 4 times."""
+"""The largest allowed ratio to the time of the same kernels in a hand-written loop. The largest
+medians measured with TensorFlow 2.12 to 2.21 are 1.1 for traced loops and 1.6 for XLA, so a ratio
+of 3 is a defect. The hand-written eager loop is a Python loop: a step of Keras 3 takes 4 to 7 times
+as long, a step of Keras 2 takes 2 to 4 times as long."""
 
 MAX_GROWTH = 1.5
-"""a + b T grows at most as T does. Caches that overflow add a little. A part c T^2 exceeds this
-once it is 0.55 b T at the larger length."""
+"""The largest allowed ratio of the times of equal numbers of steps in long and short sequences. It
+is at most 1 for a cost of a + b T, and overflowing caches add a little. A term c T^2 exceeds the
+limit if it is at least 0.55 b T at the larger length."""
 
 
 def ones(batch: int, time: int, features: int = 8) -> np.ndarray:
@@ -105,7 +106,7 @@ def test_each_step_calls_the_cell_at_most_once(path, each):
             path.call(made)(ones(2, time))
         calls[time] = len(counted)
     if (added := calls[10] - calls[3]) > 7 * each:
-        raise Mismatch(f"7 steps more add {added} calls of the cell")
+        raise Mismatch(f"7 more steps add {added} calls of the cell")
 
 
 # ------------------------------------------------------------------------------------- ratios
@@ -118,13 +119,13 @@ def test_time_grows_no_faster_than_the_length(path):
     short, long = (tf.constant(ones(32, time, 64)) for time in (64, 1024))
 
     def in_parts():
-        """As many steps: what takes about as long is disturbed as often by what else is running."""
+        """Run as many steps in 16 calls: calls of equal duration suffer equally from noise."""
         for _ in range(16):
             call(short)
 
     with layer_call():
         ratios = timing.paired_ratios(lambda: call(long), in_parts, MAX_GROWTH)
-    warn_or_fail(ratios, "1,024 steps take, as against 16 times 64 steps,")
+    warn_or_fail(ratios, "1,024 steps, compared with 16 times 64 steps, take")
 
 
 @pytest.mark.parametrize(
@@ -141,7 +142,7 @@ def test_layer_is_about_as_fast_as_baseline(path, time):
 
 
 def warn_or_fail(ratios: timing.Ratios, what: str) -> None:
-    """Fail where the ratio is surely above its factor, warn where it may be."""
+    """Raise Mismatch if the sign test rejects the factor; warn if only the median exceeds it."""
     if ratios.fails:
         raise Mismatch(f"{what} {ratios.words}")
     if ratios.undecided:

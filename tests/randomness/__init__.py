@@ -1,1 +1,1 @@
-"""Properties of what is drawn at random: initial weights, dropout, seeds."""
+"""Properties of random numbers: initial weights, dropout, seeds."""

@@ -1,4 +1,4 @@
-"""Dropout: which of the inputs and states are dropped, when, and by what law."""
+"""Dropout: when inputs and states are dropped, and the distribution of the masks."""
 
 import itertools
 
@@ -11,11 +11,11 @@ from tests.harness.properties.statistical import statistical
 from tests.harness.target.releases import tf
 
 DROPOUT_PATHS = (EAGER, DYNAMIC_SHAPE, UNROLL, UNROLL_FUNCTION, XLA)
-CALLS = 8  # enough draws to tell rates apart that are 0.02 from each other
+CALLS = 8  # enough draws to distinguish rates that differ by 0.02
 RATES = {"dropout": P, "recurrent_dropout": Q}
 HIGH_RATES = {"dropout": 0.9, "recurrent_dropout": 0.8}
 LARGE = 100  # features; three times as many units
-EQUAL_RATES = {"dropout": P, "recurrent_dropout": P}  # where it does not matter which rate is which
+EQUAL_RATES = {"dropout": P, "recurrent_dropout": P}  # if the rates need not be distinguished
 
 DROPOUT = (
     "dropout: Float between 0 and 1. Fraction of the units to drop for the linear transformation "
@@ -237,11 +237,11 @@ def test_model_drops_only_in_training(evidence, path):
     inputs_kept, states_kept, predicted, evaluated = dropout_masks.one_training_step(
         features=400, **EQUAL_RATES
     )
-    right = dropout_masks.undropped_predictions(features=400)
+    undropped = dropout_masks.undropped_predictions(features=400)
     evidence.check_probability("inputs dropped in training", ~inputs_kept, P)
     evidence.check_probability("states dropped in training", ~states_kept, P)
-    evidence.check_equal("predicted", predicted, right)
-    evidence.check_equal("evaluated", np.array([evaluated]), np.array([-np.sum(right)]))
+    evidence.check_equal("predicted", predicted, undropped)
+    evidence.check_equal("evaluated", np.array([evaluated]), np.array([-np.sum(undropped)]))
 
 
 @statistical("DropoutRNNCell", ONE_BATCH, needs=DROPOUT_NEEDS | {"cell"})

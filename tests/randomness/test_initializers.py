@@ -1,4 +1,4 @@
-"""The laws of the initial weights."""
+"""The distributions of the initial weights."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ SLOTS = (
 NAMED = "get: If a string, it should be the name of an initializer."
 
 SHAPES = {(1, 2000): 5, (20000, 1): 1, (300, 900): 1, (900, 300): 1}
-"""Shapes (features, units), and how many kernels of each are drawn."""
+"""The number of kernels to draw for each shape (features, units)."""
 SQUARE = 600
 SMALL = [units for units in range(1, 13) for _ in range(6)]
 LARGE = 256

@@ -1,4 +1,4 @@
-"""Seeds: what they repeat, and what they tell apart."""
+"""Seeds: equal seeds repeat values, and different seeds give different values."""
 
 import itertools
 
@@ -25,7 +25,7 @@ SET_RANDOM_SEED = (
     "Sets all random seeds (Python, NumPy, and backend framework, e.g. TF). You can use this "
     "utility to make almost any Keras program fully deterministic."
 )
-SEEDS = (1, 2**8 + 1, 2**16 + 1, 2**31 + 1, 2**32 - 100)  # a seed that is cut equals another
+SEEDS = (1, 2**8 + 1, 2**16 + 1, 2**31 + 1, 2**32 - 100)  # truncation makes some of them equal
 MORE_THAN_32_BITS = (2**32 + 9, 2**40, 2**62 + 100)
 RANDOM = ("glorot_uniform", "orthogonal", "random_normal", "truncated_normal")
 RATES = {"dropout": P, "recurrent_dropout": Q}
@@ -226,6 +226,16 @@ def test_set_random_seed_makes_a_run_repeatable(evidence, path):
     for what, first in runs[0].items():
         evidence.check_equal(f"{what}, seed 7 twice", runs[1][what], first)
         evidence.check_different(f"{what}, seeds 7 and 8", runs[2][what], first)
+
+
+@statistical("set_random_seed", SET_RANDOM_SEED, needs=DROPOUT_NEEDS)
+def test_set_random_seed_repeats_a_traced_program(evidence, path):
+    runs = []
+    for _ in range(2):
+        with seeded(7):
+            runs.append(dropout_masks.random_program(**RATES))
+    for what, first in runs[0].items():
+        evidence.check_equal(f"{what}, seed 7 twice", runs[1][what], first)
 
 
 @statistical("set_random_seed", SET_RANDOM_SEED, needs=initializers.INITIALIZER_NEEDS)

@@ -1,1 +1,1 @@
-"""The registered deviations on the installed release."""
+"""Tests of the registered deviations on the installed release."""

@@ -1,4 +1,4 @@
-"""Each known deviation shows in the releases that it names, and in no other."""
+"""Each known deviation occurs in the releases that it names, and in no other release."""
 
 import pytest
 
@@ -12,12 +12,12 @@ from tests.harness.target.releases import documented_activations
 
 IN_THIS_RELEASE = [
     d for d in active.active_deviations() if d.witness
-]  # others are their properties' own
+]  # the properties themselves test deviations without a witness
 IN_OTHER_RELEASES = [d for d in deviations.load() if d.witness and not active.applies(d)]
 
 
 def occurs(deviation: deviations.Deviation, record_property) -> bool:
-    """Whether the witness fails on this release."""
+    """Return whether the witness fails on this release."""
     path = PATHS[deviation.paths[0]] if deviation.paths else EAGER
     case = deviation.case()
     record_property("script", path.script(case))
@@ -32,9 +32,11 @@ def occurs(deviation: deviations.Deviation, record_property) -> bool:
 
 
 def missing_features(deviation: deviations.Deviation) -> str:
-    """What the witness needs and this release has not."""
-    named = {deviation.case().activation} - {None, layer.CLIP}
-    options = set(deviation.witness) & {*layer.OPTIONS, *layer.CALL_ARGUMENTS}
+    """Return the features that the witness needs and this release lacks, as text."""
+    named: set = {deviation.case().activation} - {None, layer.CLIP}
+    options: set = set(deviation.witness) & {*layer.OPTIONS, *layer.CALL_ARGUMENTS}
+    if deviation.paths:
+        options |= PATHS[deviation.paths[0]].needs
     missing = options - layer.under_test().features | named - {*documented_activations(named)}
     return ", ".join(sorted(missing))
 
@@ -42,7 +44,7 @@ def missing_features(deviation: deviations.Deviation) -> str:
 @pytest.fixture(autouse=True)
 def only_tensorflow_layer(deviation, record_property):
     if not layer.under_test().is_builtin:
-        pytest.skip("the witnesses are of TensorFlow's own layer")
+        pytest.skip("the witnesses are cases of TensorFlow's layer")
     record_property("deviation", deviation.id)
 
 
@@ -65,7 +67,7 @@ def test_deviation_is_absent_from_other_releases(deviation, record_property):
         pytest.skip(f"not applicable: this release has no {missing}")
     if occurs(deviation, record_property):
         pytest.fail(
-            f"deviation {deviation.id} shows in this release too: {deviation.bounds} in "
+            f"deviation {deviation.id} occurs in this release, too: {deviation.bounds} in "
             f"{deviations.FILE.name} is too narrow.",
             pytrace=False,
         )

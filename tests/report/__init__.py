@@ -1,6 +1,7 @@
-"""From the records of runs to one table of releases and promises.
+"""Join the records of runs into one table of environments and properties.
 
-It reads what runs have recorded, and nothing else of ours. Its modules stand on each other so:
+This package reads records and imports no other package of the suite. Its modules import each other
+from right to left only:
 
-records < table < ledger < plots < page < __main__
+records < table < ledger, summary < plots < page < __main__
 """

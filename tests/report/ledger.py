@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from packaging.version import Version
 
@@ -11,7 +12,7 @@ from tests.report.table import Column, Table, title
 Series = Mapping[str, Mapping[str, float]]
 """The value of each series in each column."""
 
-Curves = Mapping[str, list]
+Curves = Mapping[str, Any]
 """Of each way to run the layer: x, y, and a line: that of a fit a + b x, or a floor for each x."""
 
 WORSE = 1.5
@@ -35,14 +36,14 @@ def error_over_bound(table: Table) -> Series:
 
 def curves(results: Iterable[Result], fact: str) -> Curves:
     """What the measurements of one environment recorded under that name."""
-    found = {}
+    found: dict = {}
     for result in results:
         found |= result.facts.get(fact, {})
     return found
 
 
 def _series(table: Table, numbers: Callable[[Result], Mapping[str, float]]) -> Series:
-    found = defaultdict(dict)
+    found: dict[str, dict[str, float]] = defaultdict(dict)
     for column in table.columns:
         for result in column.results:
             for name, value in numbers(result).items():
@@ -59,12 +60,12 @@ def worse(columns: list[Column], series: Series) -> list[str]:
     known = sorted((c for c in columns if c.facts), key=lambda c: Version(c.tensorflow))
     found = []
     for name, values in series.items():
-        best = None
+        best: Column | None = None
         was_worse = False
         for column in (c for c in known if c.name in values):
             value = values[column.name]
             is_worse = best is not None and value > max(1, WORSE * values[best.name])
-            if is_worse and not was_worse:
+            if best is not None and is_worse and not was_worse:
                 found.append(
                     f"{name}: {value:.3g} in {column.name}, and {values[best.name]:.3g} before, "
                     f"in {best.name}"

@@ -19,9 +19,11 @@ DASHES = ("-", "--", ":", "-.")
 def plot(columns: list[Column], series: Series, unit: str) -> bytes:
     """One numbered line for each series over the columns, on a logarithmic scale."""
     names = [c.name for c in columns if any(c.name in values for values in series.values())]
+    legend_columns = 1 + len(series) // 12
     with pyplot.rc_context({"svg.fonttype": "none", "svg.hashsalt": unit}):
         figure, axes = pyplot.subplots(
-            figsize=(max(5.5, 2.5 + 0.34 * len(names)), 3.6), layout="constrained"
+            figsize=(max(4, 1 + 0.34 * len(names)) + 0.6 * legend_columns, 3.6),
+            layout="constrained",
         )
         for i, values in enumerate(series.values()):
             at = [x for x, name in enumerate(names) if name in values]
@@ -36,9 +38,7 @@ def plot(columns: list[Column], series: Series, unit: str) -> bytes:
         axes.set_ylabel(unit)
         axes.set_xticks(range(len(names)), names, rotation=60, ha="right")
         axes.grid(alpha=0.3)
-        axes.legend(
-            fontsize="small", ncols=1 + len(series) // 12, loc="upper left", bbox_to_anchor=(1, 1)
-        )
+        axes.legend(fontsize="small", ncols=legend_columns, loc="upper left", bbox_to_anchor=(1, 1))
         return _svg(figure)
 
 

@@ -1,4 +1,4 @@
-"""Reading records: the lines that pytest-reportlog wrote while a run went on."""
+"""Read records: the lines that pytest-reportlog writes during a run."""
 
 import json
 from collections.abc import Iterable
@@ -7,18 +7,18 @@ from pathlib import Path
 
 CRASHED = "crashed"
 TOLD = {"tensorflow", "keras", "environment", "tests", "properties", "deviations"}
-"""What every run tells about itself, as tests/harness/record.py has it."""
+"""The facts that every run records about itself. Other facts are optional."""
 
 
 class Unreadable(Exception):
-    """Something is no record; the message is one line for people."""
+    """A file is not a record; the message is one line."""
 
 
 @dataclass
 class Result:
-    """What one test of a run gave.
+    """The result of one test.
 
-    outcome: "passed", "failed", "skipped", or "crashed" where the process ended during the test.
+    outcome: "passed", "failed", "skipped", or "crashed" if the process ended during the test.
     facts: the properties that the test recorded. text: why it failed or was skipped.
     """
 
@@ -35,16 +35,16 @@ class Result:
 
     @property
     def variant(self) -> str:
-        """What stands in brackets: mostly the path."""
+        """The text in brackets, which is the path in most tests."""
         return self.id.partition("[")[2].rstrip("]")
 
 
 @dataclass
 class Record:
-    """One run, or what there is of it.
+    """One run, which may be incomplete.
 
-    facts: what the run told about itself; empty where it ended before its first test. finished:
-    whether it came to its end. trouble: why no test ran.
+    facts: what the run recorded about itself; empty if it ended before its first test. finished:
+    whether it reached its end. trouble: why no test ran.
     """
 
     name: str
@@ -55,9 +55,9 @@ class Record:
 
 
 def read_all(places: Iterable[Path]) -> tuple[list[Record], list[str]]:
-    """The records in these files and folders, and a line about each file that is none.
+    """Return the records in these files and folders, and a line about each file that is not one.
 
-    Records of one environment are joined: what was run twice counts as the last one has it.
+    Records of one environment are joined; of a test that ran twice the last result counts.
     """
     files, complaints = [], []
     for place in places:
@@ -81,9 +81,9 @@ def read_all(places: Iterable[Path]) -> tuple[list[Record], list[str]]:
 
 
 def read(file: Path) -> Record:
-    """The record in a file; Unreadable if it holds none.
+    """Return the record in a file; Unreadable if it is not one.
 
-    A last line that breaks off is what a run that died leaves behind, and no fault.
+    The last line may be incomplete: a run that ends early leaves such a line.
     """
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
@@ -97,7 +97,9 @@ def read(file: Path) -> Record:
         except (ValueError, KeyError, TypeError, AttributeError):
             if number == len(lines) > 1:
                 break
-            raise Unreadable(f"{file} is no record: line {number} is not pytest's") from None
+            raise Unreadable(
+                f"{file} is not a record: line {number} was not written by pytest"
+            ) from None
     if record.facts and not record.facts.keys() >= TOLD:
         raise Unreadable(f"{file} is a record of another version of this suite")
     record.name = record.facts.get("name") or record.name
@@ -138,7 +140,7 @@ def _all_tests(record: Record) -> dict[str, None]:
 
 
 def _text(longrepr) -> str:
-    """What a report says about a failure, or a skip, in whichever form pytest has it."""
+    """Return the text of a failure or skip from each of the forms that pytest writes."""
     if isinstance(longrepr, dict):  # an exception with its traceback
         entries = longrepr.get("reprtraceback", {}).get("reprentries", [])
         lines = [line for entry in entries for line in (entry.get("data") or {}).get("lines", [])]
@@ -147,4 +149,4 @@ def _text(longrepr) -> str:
 
 
 def _last_line(longrepr) -> str:
-    return (_text(longrepr).strip().splitlines() or ["nothing could be collected"])[-1]
+    return (_text(longrepr).strip().splitlines() or ["pytest collected no test"])[-1]

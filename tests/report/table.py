@@ -1,4 +1,4 @@
-"""Joining records: promises down, releases across, and what makes the whole red."""
+"""Join records into a table: properties down, environments across, and everything red."""
 
 import itertools
 from collections import defaultdict
@@ -9,27 +9,35 @@ from packaging.version import Version
 
 from tests.report.records import CRASHED, Record, Result
 
-VERIFIED, DEVIATION, FAILURE = "verified", "deviation", "failure"
+VERIFIED, DEVIATES, FAILS = "verified", "deviates", "fails"
 NOT_APPLICABLE, NOT_RUN = "not applicable", "not run"
-HELD = {VERIFIED, DEVIATION}
-SHOWS, KEEPS, VANISHED, NEW = "shows", "keeps", "vanished", "shows too"
+RED = "red"
+HELD = {VERIFIED, DEVIATES}
+WORST_FIRST = (RED, FAILS, CRASHED, DEVIATES, VERIFIED, NOT_RUN, NOT_APPLICABLE)
+"""Verdicts: the row takes the first that one of its cells has."""
+
+PRESENT, ABSENT, VANISHED, UNREGISTERED = "present", "absent", "vanished", "not registered"
 BY_WITNESS = {
-    (True, True): SHOWS,
-    (False, False): KEEPS,
+    (True, True): PRESENT,
+    (False, False): ABSENT,
     (False, True): VANISHED,
-    (True, False): NEW,
+    (True, False): UNREGISTERED,
 }
-NAMED = 3  # of promises that were not run, in one line
+OWN = "The suite itself"
+"""The group of tests that fail and verify no sentence of the documentation."""
+
+NAMED = 3
+"""How many properties that were not run one line names."""
 
 
 def title(name: str) -> str:
-    """The name of a test as the sentence that it is."""
+    """Return the name of a test as a sentence."""
     return name.removeprefix("test_").replace("_", " ")
 
 
 @dataclass(frozen=True)
 class Column:
-    """One environment: its name, releases, what else the run told, and what its tests gave."""
+    """One environment: its name, its releases, the facts of its run, the results of its tests."""
 
     name: str
     tensorflow: str
@@ -49,12 +57,12 @@ class Column:
 
     @property
     def may_fail(self) -> bool:
-        """Whether it is of builds that nobody has released."""
+        """Whether the environment tests a pre-release."""
         return bool(self.facts) and Version(self.tensorflow).is_prerelease
 
     @property
     def order(self) -> tuple:
-        """Releases of one Keras stand side by side, and so do all that a deviation bounds."""
+        """Sort by Keras first, because most deviations are bounded by releases of Keras."""
         if not self.facts:
             return (1,)
         return 0, Version(self.keras), Version(self.tensorflow), Version(self.python)
@@ -62,14 +70,16 @@ class Column:
 
 @dataclass
 class Cell:
-    """What one release does with one promise: its tests, one for each path.
+    """One property in one environment: its tests, one for each path.
 
-    deviations: the ids of those that the release is known for.
+    expected: whether the property must run there. may_fail: whether a failure there is not red.
+    deviations: the ids of the deviations that are registered for the property and the release.
     """
 
     tests: dict[str, Result]
     expected: bool = True
     deviations: tuple[str, ...] = ()
+    may_fail: bool = False
 
     @property
     def state(self) -> str:
@@ -77,16 +87,24 @@ class Cell:
         if CRASHED in outcomes:
             return CRASHED
         if "failed" in outcomes:
-            return FAILURE
+            return FAILS
         if NOT_RUN in outcomes:
             return NOT_RUN
         if "passed" in outcomes:
-            return DEVIATION if self.deviations else VERIFIED
+            return DEVIATES if self.deviations else VERIFIED
         if self.tests and all("not applicable" in t.facts for t in self.tests.values()):
             return NOT_APPLICABLE
         if self.tests and self.deviations:
-            return DEVIATION
+            return DEVIATES
         return NOT_RUN
+
+    @property
+    def verdict(self) -> str:
+        """The state, or "red" for a state that makes the report red."""
+        must_run = self.expected and self.state == NOT_RUN
+        if not self.may_fail and (must_run or self.state in (FAILS, CRASHED)):
+            return RED
+        return self.state
 
     @property
     def cases(self) -> int:
@@ -104,18 +122,18 @@ class Cell:
 
     @property
     def words(self) -> str:
-        """The cell in words, for those who do not see its mark."""
+        """The cell in words, for screen readers."""
         some = f"{self.cases:,} case{'' if self.cases == 1 else 's'}"
-        if self.state == DEVIATION:
-            return f"known deviation {', '.join(self.deviations)}; else verified on {some}"
+        if self.state == DEVIATES:
+            return f"deviates: {', '.join(self.deviations)}; otherwise verified on {some}"
         if self.state == VERIFIED:
             return f"verified on {some}"
-        return f"{self.state}; ran on {some}" if self.cases else self.state
+        return f"{self.state}, ran {some}" if self.cases else self.state
 
 
 @dataclass
 class Row:
-    """One promise: the property's name and the sentence of the documentation."""
+    """One property: its name, and the documented object with the sentence it verifies."""
 
     name: str
     promise: str
@@ -126,13 +144,34 @@ class Row:
         return title(self.name)
 
     @property
+    def source(self) -> str:
+        """The documented object, such as "SimpleRNN"."""
+        source, colon, _ = self.promise.partition(": ")
+        return source if colon else OWN
+
+    @property
+    def sentence(self) -> str:
+        """The sentence of the documentation, without the documented object."""
+        return self.promise.partition(": ")[2] or self.promise
+
+    @property
+    def verdict(self) -> str:
+        """The worst verdict of its cells."""
+        return min((cell.verdict for cell in self.cells.values()), key=WORST_FIRST.index)
+
+    @property
+    def deviations(self) -> list[str]:
+        """The ids of the deviations in any environment."""
+        return list(dict.fromkeys(id for cell in self.cells.values() for id in cell.deviations))
+
+    @property
     def is_verified(self) -> bool:
         """Whether it is verified in every environment."""
         return all(cell.state == VERIFIED for cell in self.cells.values())
 
     @property
     def is_same(self) -> bool:
-        """Whether it is the same in every environment, for the same reasons."""
+        """Whether every environment has the same state for the same deviations."""
         return len({(cell.state, cell.deviations) for cell in self.cells.values()}) < 2
 
 
@@ -140,9 +179,10 @@ class Row:
 class Known:
     """One registered deviation.
 
-    applies: whether it is registered for each release. shown: whether the release shows it, or
-    None where that is unknown. unable: releases that lack what the witness needs. script: the
-    witness.
+    facts: its entry in the newest record, and entries of older records for keys it lacks. applies:
+    whether it is registered for the release of each environment. shown: whether the environment
+    shows it, or None if its test did not run. unable: environments that lack an option the test
+    needs. script: the script of the test.
     """
 
     id: str
@@ -153,21 +193,27 @@ class Known:
     unable: set[str] = field(default_factory=set)
 
     def state(self, column: str) -> str:
-        """One of the four that registration and release can make, or why there is none."""
-        if self.shown.get(column) is None:
+        """Return whether it is present as registered, or why this is unknown."""
+        if (shown := self.shown.get(column)) is None:
             return NOT_APPLICABLE if column in self.unable else NOT_RUN
-        return BY_WITNESS[self.shown[column], self.applies[column]]
+        return BY_WITNESS[shown, self.applies[column]]
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is registered for any environment, or any environment shows it."""
+        return any(self.applies.values()) or any(self.shown.values())
+
+    @property
+    def program(self) -> str:
+        """A script that shows it: the registered one, or the one that its test printed."""
+        return self.facts.get("script") or self.script
 
     @property
     def edges(self) -> list[tuple[str, str]]:
-        """Columns, side by side among those that know, of which one shows it and one does not."""
+        """Neighbouring environments of which one shows it and the other does not."""
         known = [(name, shown) for name, shown in self.shown.items() if shown is not None]
         pairs = itertools.pairwise(known)
         return [(a, b) for (a, shown_a), (b, shown_b) in pairs if shown_a != shown_b]
-
-    @property
-    def is_bounded(self) -> bool:
-        return self.facts["releases"] != "all"
 
 
 @dataclass
@@ -180,19 +226,22 @@ class Table:
     complaints: list[str]
 
     def red(self, before: "Table | None" = None) -> list[str]:
-        """Everything that must not be, in one line each; with an earlier table, what is lost."""
+        """List everything that is red, in one line each.
+
+        before: an earlier table; a property that held there must not be without a verdict now.
+        """
         found = list(self.complaints)
         must_hold = [c for c in self.columns if not c.may_fail]
         for column in must_hold:
             if column.trouble:
                 found.append(f"{column.name}: no test ran: {column.trouble}")
             elif not column.finished:
-                found.append(f"{column.name}: the run died before its end")
+                found.append(f"{column.name}: the run ended early")
             not_run = []
             for row in self.rows.values():
                 cell = row.cells[column.name]
                 found += [f"{column.name}: {test.outcome}: {test.id}" for test in cell.failures]
-                if cell.state == NOT_RUN and cell.expected and not column.trouble:
+                if cell.state == NOT_RUN and cell.expected:
                     not_run.append(row.title)
             if not_run:
                 more = f" and {len(not_run) - NAMED} more" if len(not_run) > NAMED else ""
@@ -203,16 +252,13 @@ class Table:
                 new = self.rows.get(row.name, Row(row.name, "")).cells.get(name)
                 lost = new is None or new.state in (NOT_APPLICABLE, NOT_RUN)
                 if name in names and old.state in HELD and lost:
-                    found.append(f"{name}: {row.title}: held before, and is {_now(new)}")
+                    now = new.state if new else "missing"
+                    found.append(f"{name}: {row.title}: {old.state} before, {now} now")
         return found
 
 
-def _now(cell: Cell | None) -> str:
-    return "gone" if cell is None else f"{cell.state} now"
-
-
 def join(records: Iterable[Record], complaints: Iterable[str] = ()) -> Table:
-    """The table of these records."""
+    """Join records into a table."""
     by_name = {record.name: record for record in records}
     columns = sorted((_column(record) for record in by_name.values()), key=lambda c: c.order)
     rows = _rows([by_name[c.name] for c in columns])
@@ -236,13 +282,13 @@ def _column(record: Record) -> Column:
 
 
 def _rows(records: list[Record]) -> dict[str, Row]:
-    """A row for what any release promises, and for what has failed without a promise."""
+    """Make a row for each property of any release, and for each other test that failed."""
     rows: dict[str, Row] = {}
     for record in reversed(records):  # the newest release first: its order is that of the suite
         promises = dict(record.facts.get("properties", {}))
         for test in record.tests.values():
             if test.outcome in ("failed", CRASHED) or "promise" in test.facts:
-                promises.setdefault(test.name, test.facts.get("promise", "the suite's own"))
+                promises.setdefault(test.name, test.facts.get("promise", "a test of the suite"))
         for name, promise in promises.items():
             rows.setdefault(name, Row(name, promise))
     return rows
@@ -253,7 +299,7 @@ def _known(columns: list[Column], by_name: Mapping[str, Record]) -> dict[str, Kn
     for column in columns:
         for facts in column.facts.get("deviations", ()):
             known = found.setdefault(facts["id"], Known(facts["id"], facts))
-            known.facts = facts
+            known.facts = {**known.facts, **facts}
             known.applies[column.name] = facts["applies"]
             known.shown[column.name] = None
         for test in by_name[column.name].tests.values():
@@ -267,10 +313,10 @@ def _known(columns: list[Column], by_name: Mapping[str, Record]) -> dict[str, Kn
 
 
 def _fill(column: Column, record: Record, rows: Mapping[str, Row], known: Mapping) -> None:
-    tests = defaultdict(dict)
+    tests: dict[str, dict] = defaultdict(dict)
     for test in record.tests.values():
         tests[test.name][test.variant] = test
-    for id in record.facts.get("tests", ()):  # what was to run when the process ended
+    for id in record.facts.get("tests", ()):  # collected, but the process may have ended before
         test = Result(id, NOT_RUN)
         tests[test.name].setdefault(test.variant, test)
     applies = defaultdict(list)
@@ -279,7 +325,12 @@ def _fill(column: Column, record: Record, rows: Mapping[str, Row], known: Mappin
             applies[name].append(facts["id"])
     for row in rows.values():
         promised = not record.facts or row.name in record.facts["properties"]
-        row.cells[column.name] = Cell(tests[row.name], promised, tuple(applies[row.name]))
+        row.cells[column.name] = Cell(
+            tests[row.name],
+            promised and not column.trouble,
+            tuple(applies[row.name]),
+            column.may_fail,
+        )
     for facts in record.facts.get("deviations", ()):
         deviation = known[facts["id"]]
         if not facts["witness"]:

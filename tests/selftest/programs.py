@@ -6,21 +6,21 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT_SECONDS = 1800
-"""Seconds after which a program hangs; no busy machine makes one that slow."""
+"""The timeout of a program in seconds, longer than any program needs on a busy machine."""
 
 
 def start(
     *command: str, cwd: Path = ROOT, errors: int = subprocess.PIPE, **environment: str
 ) -> subprocess.CompletedProcess:
-    """Run a program to its end, as if no pytest had started it.
+    """Run a program to its end, without the environment variables of pytest.
 
-    errors: where its errors go; `subprocess.STDOUT` puts them among its output.
+    errors: the destination of stderr; `subprocess.STDOUT` merges it into the output.
     """
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
     return subprocess.run(
         command,
         cwd=cwd,
-        env={**kept, **environment},
+        env={**inherited, **environment},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=errors,

@@ -1,4 +1,4 @@
-"""Each documented activation, by name."""
+"""The documented activations, by name."""
 
 from reference.activations import ACTIVATIONS
 from tests.harness.cases.plans import non_empty
@@ -17,7 +17,7 @@ from tests.harness.target.releases import documented_activations
         "batch": non_empty,
         "time": (1, 2, 3),
         "large": (None,),
-        "mask": (None, "random"),  # not one that leaves nothing to see
+        "mask": (None, "random"),  # other masks may mask every step
     },
     paths=(EAGER, XLA),
     needs={"activation"},

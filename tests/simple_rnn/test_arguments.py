@@ -1,4 +1,4 @@
-"""The constructor's arguments: their defaults, what each does, and which values are refused."""
+"""The constructor's arguments: their defaults, their effects, and rejected values."""
 
 import inspect
 
@@ -42,26 +42,26 @@ CONSTRAINTS = {"a function": tf.sign, "an object": Signs()}
 
 
 def made_with(**options):
-    """A built layer of integer weights."""
+    """Return a built layer with integer weights."""
     with layer_call():
         made = layer.under_test().build(4, 3, **options)
-        sizes = np.random.RandomState(1)
-        layer.set_weights(made, *(sizes.randint(-9, 9, w.shape) for w in made.get_weights()))
+        random = np.random.RandomState(1)
+        layer.set_weights(made, *(random.randint(-9, 9, w.shape) for w in made.get_weights()))
     return made
 
 
 def assert_default(make, first, argument):
-    """That argument has its documented default in what `make` makes of its first argument."""
+    """Raise Mismatch unless the argument has its documented default in `make(first)`."""
     default, parameter = layer.OPTIONS[argument], inspect.signature(make).parameters.get(argument)
     if parameter is not None and parameter.default is parameter.empty:
-        return  # a cell of one's own may ask for it
+        return  # a custom cell may require the argument
     if parameter is not None and parameter.default != default:
         raise Mismatch(f"{argument}: expected {default!r}, got {parameter.default!r}")
     if (got := exposed_value(make(first), argument)) not in (
         normalized_value(argument, default),
         NOT_EXPOSED,
     ):
-        raise Mismatch(f"{argument}: without it there is {got!r}")
+        raise Mismatch(f"{argument}: expected {default!r} by default, got {got!r}")
 
 
 @pytest.mark.parametrize("argument", sorted(set(layer.OPTIONS) - {"name", "dtype"}))
@@ -87,7 +87,7 @@ IN_ORDER = (
     "use_bias",
     *(f"{part}_{kind}" for kind in ("initializer", "regularizer") for part in PARTS),
 )
-"""The arguments behind units in the order of the documentation: as many as anyone counts."""
+"""The first arguments after `units`, in the order of the documentation."""
 
 
 @example(
@@ -101,7 +101,7 @@ def test_positional_arguments_follow_documented_order():
     with layer_call():
         made = layer.under_test().make(4, *values)
     for argument, value in zip(IN_ORDER, values, strict=True):
-        assert_keeps_argument(made, argument, value, "a layer that is given it by its position")
+        assert_keeps_argument(made, argument, value, "a layer with positional arguments")
 
 
 NAMED = [
@@ -164,8 +164,8 @@ def test_rnn_activity_regularizer_adds_its_loss():
 
 
 def assert_activity_loss(made):
-    """The loss of a layer of integers is what its regularizer gives for the output, divided by the
-    size of the batch, 4."""
+    """Raise Mismatch unless the loss is the regularizer's value of the output, divided by the size
+    of the batch, 4."""
     with layer_call():
         output = made(np.concatenate([np.round(INPUTS)] * 4))
         losses = [float(loss) for loss in made.losses]

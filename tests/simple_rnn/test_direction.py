@@ -1,4 +1,4 @@
-"""`go_backwards`."""
+"""The direction: `go_backwards`."""
 
 from tests.harness.cases.plans import INTEGER_ACTIVATIONS
 from tests.harness.compare.assertions import assert_same
@@ -17,6 +17,6 @@ from tests.harness.properties.generated import generated
     case_cost=2,
 )
 def test_go_backwards_equals_running_the_reversed_sequence(case, path):
-    there, back = path.run(case), path.run(case.reversed())
-    assert_same("outputs", back.outputs, there.outputs)
-    assert_same("state", back.state, there.state)
+    backwards, reversed_run = path.run(case), path.run(case.reversed())
+    assert_same("outputs", reversed_run.outputs, backwards.outputs)
+    assert_same("state", reversed_run.state, backwards.state)

@@ -1,4 +1,4 @@
-"""Which dtype goes in and which comes out; mixed policies."""
+"""The dtypes of inputs, results and weights; mixed policies."""
 
 import numpy as np
 import pytest
@@ -58,14 +58,14 @@ def test_mixed_policy_uses_half_compute_and_float32_weights(case, path):
 def test_layer_without_dtype_uses_the_global_policy(case, path, mixed):
     mixed = mixed and case.dtype in HALF_DTYPES["dtype"]
     policy = f"mixed_{case.dtype}" if mixed else case.dtype
-    with global_policy(policy):  # a name for each, as layers are kept by their arguments
+    with global_policy(policy):  # the name separates the cached layers of different policies
         made = path.layer(case, dtype=None, name=policy, return_sequences=True, return_state=True)
     assert_run(path.run(case, made), case)
     assert_weight_dtype("float32" if mixed else case.dtype, made)
 
 
 def with_binary_inputs(case):
-    """The case with the inputs that bool and uint8 know."""
+    """Return the case with inputs of 0 and 1, which every dtype can hold."""
     return truncated_to_exact(replace(case, inputs=np.clip(case.inputs, 0, 1)))
 
 
@@ -81,7 +81,7 @@ def with_binary_inputs(case):
 )
 def test_inputs_of_another_dtype_are_cast(case, path, given):
     if given not in FORMATS and "SimpleRNN" not in layer.under_test().keras_bases:
-        return  # others need not do what SimpleRNN does with integers
+        return  # the documentation of SimpleRNN does not bind other layers for integers
     assert_exact(path.run(case, x=tf.cast(np.asarray(case.inputs), given)), case)
 
 

@@ -1,4 +1,4 @@
-"""The lesson that the suite grew from, number by number."""
+"""The examples of SimpleRNN's documentation."""
 
 import numpy as np
 import pytest

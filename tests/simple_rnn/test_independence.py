@@ -1,4 +1,4 @@
-"""What must not matter: later steps, other rows, the order of units and of features."""
+"""Independence of later steps, of other rows, and of the order of units and features."""
 
 import numpy as np
 from hypothesis import strategies as st
@@ -20,7 +20,7 @@ ANY_VALUE = st.sampled_from((0.0, 1.0, 1e4, np.inf, np.nan))
 )
 def test_later_inputs_do_not_affect_earlier_outputs(case, path, at, value):
     at %= case.time
-    step = case.recurrence.in_order(np.arange(case.time)[None])  # when each element is taken
+    step = case.recurrence.in_order(np.arange(case.time)[None])  # the step of each element
     later = np.broadcast_to(step >= at, (case.batch, case.time))
     changed = path.run(case.with_inputs(later, value))
     assert_same("outputs", changed.outputs[:, :at], path.run(case).outputs[:, :at])

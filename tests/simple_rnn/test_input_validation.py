@@ -1,4 +1,4 @@
-"""Inputs of the wrong shape are refused, and leave the layer as it was."""
+"""Rejection of arguments of a wrong shape, without side effects."""
 
 import numpy as np
 import pytest

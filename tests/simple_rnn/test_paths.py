@@ -1,4 +1,4 @@
-"""The paths that share their kernels with the eager one give its results."""
+"""Agreement of the paths that run the same kernels as the eager path."""
 
 from tests.harness.cases.plans import INTEGER_ACTIVATIONS
 from tests.harness.compare.assertions import assert_same
@@ -15,6 +15,6 @@ from tests.harness.properties.generated import generated
     case_cost=2,
 )
 def test_unrolled_and_cell_loops_match_eager(case, path):
-    run, loop = path.run(case), EAGER.run(case)
-    assert_same("outputs", run.outputs, loop.outputs)
-    assert_same("state", run.state, loop.state)
+    run, eager = path.run(case), EAGER.run(case)
+    assert_same("outputs", run.outputs, eager.outputs)
+    assert_same("state", run.state, eager.state)

@@ -1,4 +1,4 @@
-"""h_t = activation(x_t W + h_{t-1} U + b), at each step, on each path."""
+"""The recurrence h_t = activation(x_t W + h_{t-1} U + b), at each step, on each path."""
 
 import dataclasses
 import random
@@ -30,7 +30,7 @@ LONG_UNROLL = dataclasses.replace(
 
 
 def long(_) -> tuple[int, ...]:
-    """Times beyond those of the sweeps, two in each run."""
+    """Return two lengths beyond those of the sweeps, which differ from run to run."""
     generator = random.Random(session.current().seed_of("long sequences"))
     return generator.randint(131, 400), generator.randint(401, 1000)
 

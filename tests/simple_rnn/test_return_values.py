@@ -1,4 +1,4 @@
-"""`return_sequences` and `return_state` in all combinations: what comes, of what shape and type."""
+"""The results for all combinations of `return_sequences` and `return_state`."""
 
 import pytest
 from hypothesis import strategies as st
@@ -65,9 +65,7 @@ def test_symbolic_shapes_match_the_results(case, path, sequences, state, known):
         raise Mismatch(f"symbolic shapes and dtypes: expected {expected}, got {got}")
 
 
-@pytest.mark.parametrize(
-    ("path", "time"), [(FUNCTION, 3), (FUNCTION, None), (UNROLL_FUNCTION, 3)], ids=str
-)
+@pytest.mark.parametrize(("path", "time"), [(FUNCTION, 3), (FUNCTION, None), (UNROLL_FUNCTION, 3)])
 @pytest.mark.parametrize("batch", [2, None])
 @example(
     "RNN",

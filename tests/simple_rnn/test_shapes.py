@@ -1,4 +1,4 @@
-"""Shapes that are computed are those that come; a mask is handed on where a sequence is."""
+"""The shapes of `compute_output_shape`."""
 
 from hypothesis import strategies as st
 
@@ -24,6 +24,6 @@ def test_compute_output_shape_matches_the_results(case, path, sequences, state):
     made = path.layer(case, return_sequences=sequences, return_state=state)
     with layer_call():
         computed = flat_shapes(made.compute_output_shape((case.batch, case.time, case.features)))
-    come = [tuple(part.shape) for part in tf.nest.flatten(path.results(case, made))]
-    if computed != come:
-        raise Mismatch(f"shapes: {computed} are computed, {come} come")
+    returned = [tuple(part.shape) for part in tf.nest.flatten(path.results(case, made))]
+    if computed != returned:
+        raise Mismatch(f"shapes: {computed} are computed, {returned} are returned")

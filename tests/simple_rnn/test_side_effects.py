@@ -1,4 +1,4 @@
-"""A call has no effect but its results."""
+"""Calls without side effects."""
 
 import gc
 import threading
@@ -99,7 +99,7 @@ def test_shared_layer_calls_are_independent(case, path):
 def test_threaded_calls_match_sequential_calls():
     made = layer.under_test().build(4, 2)
     inputs = [tf.random.stateless_normal((2, 5, 2), (i, 0)) for i in range(8)]
-    alone = [np.asarray(made(x)) for x in inputs]
+    expected = [np.asarray(made(x)) for x in inputs]
     got = [None] * len(inputs)
 
     def run(i):
@@ -112,7 +112,7 @@ def test_threaded_calls_match_sequential_calls():
         thread.join()
     if any(part is None for part in got):
         raise Mismatch("a call failed in its thread")
-    assert_same("outputs", np.stack(got), np.stack(alone))
+    assert_same("outputs", np.stack(got), np.stack(expected))
 
 
 @pytest.mark.parametrize("path", [EAGER, UNROLL, DYNAMIC_SHAPE, PREDICT_ON_BATCH], ids=str)
@@ -126,9 +126,9 @@ def test_repeated_calls_do_not_leak_tensors(path):
             with layer_call():
                 call(x)
         gc.collect()
-        return sum(isinstance(thing, tf.Tensor) for thing in gc.get_objects())
+        return sum(isinstance(found, tf.Tensor) for found in gc.get_objects())
 
     call(x)
     before, after = tensors_after(5), tensors_after(20)
     if after > before:
-        raise Mismatch(f"20 calls leave {after - before} tensors behind")
+        raise Mismatch(f"20 calls leak {after - before} tensors")

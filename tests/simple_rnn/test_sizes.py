@@ -1,4 +1,4 @@
-"""Every size: batch, time, features and units from one on, each tried in each run."""
+"""Sweeps over every size of batch, time, features and units, in each run."""
 
 import random
 from collections.abc import Iterator
@@ -14,19 +14,22 @@ from tests.harness.properties.generated import sweep
 from tests.harness.target import layer
 
 LONGEST_EAGER = 100
-"""The longest sequence of the eager sweep, whose steps cost ten times those of a trace."""
+"""The longest sequence of the eager sweep: an eager step costs ten times a traced one."""
 
 
 def sizes_of_one_trace() -> list[tuple[int, ...]]:
-    """Each batch and each time once, for one number of features and of units."""
+    """Return (batch, time, features, units) with each batch and each time once."""
     generator, largest = _generator("one trace"), session.current().largest_swept_size
     times = generator.sample(range(1, largest + 1), largest)
     return [(batch, time, 3, 5) for batch, time in enumerate(times, 1)]
 
 
 def sizes_of_layers(path: Path) -> list[tuple[int, ...]]:
-    """Each batch, each number of features and each of units once, in company that changes from run
-    to run; eager, each time up to LONGEST_EAGER as well."""
+    """Return (batch, time, features, units) with each batch, features and units once.
+
+    Their combinations depend on the seed of the run. On the eager path, each time up to
+    LONGEST_EAGER occurs once, too.
+    """
     generator, largest = _generator(path), session.current().largest_swept_size
     batches, features, units = (
         generator.sample(range(1, largest + 1), largest) for _ in ("batch", "features", "units")
@@ -39,14 +42,14 @@ def sizes_of_layers(path: Path) -> list[tuple[int, ...]]:
 
 
 def every_batch_and_time(path: Path) -> Iterator[Case]:
-    """The cases of one layer, whose trace knows neither batch nor time."""
+    """Yield the cases of one layer, whose trace has an unknown batch and time."""
     generator = _generator(path)
     for sizes in sizes_of_one_trace():
         yield _case(path, generator, sizes, initial_state=True, mask=None)
 
 
 def every_size(path: Path) -> Iterator[Case]:
-    """The cases of a layer for each size."""
+    """Yield a case for each size, each with another layer."""
     generator = _generator(path)
     for sizes in sizes_of_layers(path):
         masks = (None, "random", "leading", "inner") if sizes[1] <= 4 else (None,)
@@ -59,15 +62,18 @@ def _generator(what: object) -> random.Random:
 
 
 def _case(path: Path, generator: random.Random, sizes: tuple[int, ...], **options) -> Case:
-    """Small integers in a linear layer: no result hides behind the end of a range. Over many steps
-    they stay exact with one entry in each column of the recurrent kernel; a bias costs time."""
+    """Return a case of small integers for a linear layer, which hides no error by saturation.
+
+    Over many steps the sums stay exact, because each column of the recurrent kernel has one entry
+    and there is no bias.
+    """
     batch, time, features, units = sizes
     options |= {"activation": "linear", "use_bias": time <= 4, "go_backwards": False}
     options |= {"zero_output_for_mask": False, "leave_defaults": False, "magnitude": "one"}
     choices = {name: (value,) for name, value in {**options, "dtype": "float32"}.items()}
     usable = plans.without_features(choices, path.unsupported | layer.lacking_choices())
-    only = {name: values[0] for name, values in usable.items()}
-    plan = plans.Plan(batch, time, features, units, **only)
+    chosen = {name: values[0] for name, values in usable.items()}
+    plan = plans.Plan(batch, time, features, units, **chosen)
     values = integer_values(1, dense=time <= 4)
     return truncated_to_exact(plan.case(generator.randrange(10_000), values))
 

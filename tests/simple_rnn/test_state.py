@@ -1,4 +1,4 @@
-"""What the state is, and that handing it over continues the run."""
+"""The returned state, and continuing a run from it."""
 
 import numpy as np
 from hypothesis import strategies as st

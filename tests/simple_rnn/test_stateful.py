@@ -1,4 +1,4 @@
-"""`stateful`: the last state of a batch is the initial state of the next."""
+"""Stateful layers, whose last state of a batch is the initial state of the next."""
 
 from functools import partial
 
@@ -77,7 +77,7 @@ def test_state_has_a_dtype_of_the_layer(dtype):
         made = layer.under_test().build(4, 2, 3, stateful=True, dtype=dtype, **zeros)
         kept = tf.as_dtype(made.states[0].dtype).name
     if kept not in (made.compute_dtype, made.variable_dtype):
-        raise Mismatch(f"a layer of {dtype} keeps a state of {kept}")
+        raise Mismatch(f"a layer of {dtype} has a state of {kept}")
 
 
 @pytest.mark.parametrize("path", [EAGER, UNROLL, DYNAMIC_SHAPE, XLA], ids=str)
@@ -116,14 +116,14 @@ def test_predict_and_fit_carry_the_state_over():
     with layer_call():
         model = tf.keras.Sequential([fixed_batch_input(2, 3, 2), made])
         model.compile(tf.keras.optimizers.SGD(0.0), "mse")
-        apart = [np.asarray(made(X[:2])), np.asarray(made(X[2:]))]
+        expected = [np.asarray(made(X[:2])), np.asarray(made(X[2:]))]
         reset_state(made)
-        together = model.predict(X, batch_size=2, verbose=0)
+        predicted = model.predict(X, batch_size=2, verbose=0)
         reset_state(made)
         model.fit(X, np.zeros((4, 4), np.float32), batch_size=2, shuffle=False, verbose=0)
         after_fit = np.asarray(made.states[0])
-    assert_same("predict", together, np.concatenate(apart))
-    assert_same("state after fit", after_fit, apart[1])
+    assert_same("predict", predicted, np.concatenate(expected))
+    assert_same("state after fit", after_fit, expected[1])
 
 
 @example(
@@ -143,7 +143,7 @@ def test_training_does_not_train_the_state():
         target = np.full((2, 4), 9, np.float32)
         model.fit(X[:2], target, batch_size=2, shuffle=False, verbose=0)
     if all(np.array_equal(*pair) for pair in zip(weights, made.get_weights(), strict=True)):
-        raise Mismatch("training leaves all weights as they were")
+        raise Mismatch("training changes no weight")
     assert_same("state after training", made.states[0], state)
 
 
@@ -200,4 +200,4 @@ def test_stateless_call_returns_the_new_state():
         outputs, after = made.stateless_call(*([v.value for v in part] for part in given), X[:2])
     assert_same("state of the layer", np.asarray(made.states[0]), np.zeros((2, 4)))
     if not any(np.array_equal(value, outputs) for value in after):
-        raise Mismatch("the new state is not among the variables that are given back")
+        raise Mismatch("the new state is not among the returned variables")

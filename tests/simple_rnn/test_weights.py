@@ -1,4 +1,4 @@
-"""The weights: which they are, in which order, and what the default initializers promise."""
+"""The weights: their order, shapes and names, and the promises of the default initializers."""
 
 import numpy as np
 
@@ -14,8 +14,8 @@ BUILT = {"large": (None, None, "units", "features", "units", "features")}
 PRECISE = {**BUILT, "dtype": ("float32", "float64")}
 
 
-def _fresh(case):
-    """The weights of a new layer with default initializers, in the order of get_weights."""
+def _initial_weights(case):
+    """Return the weights of a new layer with default initializers, in the order of get_weights."""
     with layer_call():
         made = layer.under_test().build(
             case.units, case.features, **case.options(layer.under_test().features)
@@ -32,7 +32,7 @@ def _fresh(case):
 )
 def test_weights_have_documented_order_and_shapes(case, path):
     expected = [(case.features, case.units), (case.units, case.units), (case.units,)]
-    shapes = [w.shape for w in _fresh(case)]
+    shapes = [w.shape for w in _initial_weights(case)]
     if shapes != expected[: 2 + (case.bias is not None)]:
         raise Mismatch(f"weights: expected shapes {expected}, got {shapes}")
 
@@ -59,7 +59,7 @@ def test_weights_have_the_documented_names():
     paths=(EAGER,),
 )
 def test_the_kernel_is_within_the_glorot_limit(case, path):
-    excess = glorot_excess(_fresh(case)[0], case.dtype)
+    excess = glorot_excess(_initial_weights(case)[0], case.dtype)
     if not 0 < excess <= 1:
         raise Mismatch(f"kernel: largest |w| is {excess:.6g} times the limit")
 
@@ -73,7 +73,7 @@ def test_the_kernel_is_within_the_glorot_limit(case, path):
     paths=(EAGER,),
 )
 def test_the_recurrent_kernel_is_orthogonal(case, path):
-    residual = orthogonality_residual(_fresh(case)[1], case.dtype)
+    residual = orthogonality_residual(_initial_weights(case)[1], case.dtype)
     if not residual < LAPACK_THRESHOLD:
         raise Mismatch(f"recurrent kernel: ||U^T U - I|| / (n eps) is {residual:.3g}")
 
@@ -86,4 +86,4 @@ def test_the_recurrent_kernel_is_orthogonal(case, path):
     needs={"use_bias"},
 )
 def test_the_bias_is_zero(case, path):
-    assert_same("bias", _fresh(case)[2], np.zeros(case.units))
+    assert_same("bias", _initial_weights(case)[2], np.zeros(case.units))

@@ -1,10 +1,11 @@
-"""The lesson's model that predicts names, finished: trained by TensorFlow and by the reference.
+"""A model that predicts names, trained by TensorFlow and by the reference.
 
-Characters are one-hot, `.` begins and ends a name; SimpleRNN gives its sequence to Dense, the loss
-is the cross-entropy of the next character, the optimizer Adam, one batch of all names. Everything
-is float64, and `reference.training.spread` says how far its roundings may carry the two apart.
+Characters are one-hot, and `.` begins and ends a name. Dense reads the sequence of SimpleRNN, the
+loss is the cross-entropy of the next character, the optimizer is Adam, and one batch has all names.
+Everything is float64; `reference.training.rounding_spread` computes the tolerance.
 
-`python -m tests.training.test_name_model` draws both losses and their difference (needs the extra `report`).
+`python -m tests.training.test_name_model` draws both losses and their difference; it needs the
+extra `report`.
 """
 
 from functools import partial
@@ -31,7 +32,7 @@ ADAM = {"learning_rate": 2**-5, "beta_1": 0.875, "beta_2": 0.96875}
 
 
 def encoded(names: list[str]) -> np.ndarray:
-    """The characters' numbers (name, time), each name after a `.` and filled up with `.`."""
+    """Return the numbers of the characters (name, time): `.`, the name, and padding with `.`."""
     longest = max(map(len, names)) + 2
     rows = [f".{name}".ljust(longest, ".") for name in names]
     return np.array([[CHARACTERS.index(c) for c in row] for row in rows])
@@ -47,7 +48,7 @@ def batches() -> list:
 
 
 def trainer() -> Trainer:
-    """With weights as the default initializers draw them, but for the recurrent kernel's angle."""
+    """Return a trainer whose weights have the sizes that the default initializers draw."""
 
     def glorot(seed, *shape):
         return (2 * noise(seed, shape) - 1) * glorot_limit(*shape)
@@ -64,7 +65,7 @@ def trainer() -> Trainer:
 
 
 def predicted_names(predict) -> list[str]:
-    """The name that follows from each letter: always the most probable next character."""
+    """Return a name for each first letter, with the most probable next characters."""
     numbers = np.array([[0, i] for i in range(1, len(CHARACTERS))])
     while numbers.shape[1] < 10:
         best = np.argmax(predict(one_hot(numbers))[:, -1], axis=-1)
@@ -74,7 +75,7 @@ def predicted_names(predict) -> list[str]:
 
 
 def by_tensorflow() -> tuple[Training, list[str]]:
-    """Losses, final weights and spelled names of a model with the layer under test in it."""
+    """Return the losses, final weights and predicted names of a model of the layer under test."""
     optimizer = tf.keras.optimizers.Adam(**ADAM)
     loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     made = training_model(trainer().weights, return_sequences=True)
@@ -110,8 +111,8 @@ def test_name_model_matches_the_reference_training(both, record_property):
     session.current().largest_ratio = 0.0
     assert_within("losses", got.losses, expected.losses, 0 * got.losses + bound.losses, "float64")
     for name, weight in expected.weights.items():
-        far = np.full(weight.shape, bound.weights[name])
-        assert_within(name, got.weights[name], weight, far, "float64")
+        tolerance = np.full(weight.shape, bound.weights[name])
+        assert_within(name, got.weights[name], weight, tolerance, "float64")
     record_property("error/bound", session.current().largest_ratio)
 
 
@@ -127,11 +128,11 @@ def test_name_model_loss_decreases(both):
 
 
 def draw(file: Path = DATA / "names.svg") -> None:
-    """Both losses by step, and beneath their difference in units of rounding."""
+    """Draw both losses by step, and their difference in units of rounding below."""
     import matplotlib
 
     matplotlib.use("svg")
-    matplotlib.rcParams["svg.hashsalt"] = "names"  # the same picture each time
+    matplotlib.rcParams["svg.hashsalt"] = "names"  # makes the file reproducible
     from matplotlib import pyplot
 
     with float64_floatx():
@@ -147,7 +148,7 @@ def draw(file: Path = DATA / "names.svg") -> None:
     below.semilogy(np.maximum(np.abs(theirs.losses - ours.losses) / rounding, 0.5), "k.")
     bound = rounding_spread(trainer, batches()).losses
     below.axhline(bound / rounding.min(), color="tab:red", linewidth=1)
-    below.text(0, bound / rounding.min(), "what rounding may do", va="top", color="tab:red")
+    below.text(0, bound / rounding.min(), "bound of rounding", va="top", color="tab:red")
     below.set(xlabel="step", ylabel="difference, ulp of the loss")
     figure.savefig(file, metadata={"Date": None})
 

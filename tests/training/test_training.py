@@ -1,4 +1,4 @@
-"""Some steps of training: the weights and losses of a NumPy trainer, to the last roundings."""
+"""Training for some steps: weights and losses match a NumPy trainer within rounding."""
 
 import operator
 from functools import partial, reduce
@@ -36,7 +36,7 @@ OPTIMIZERS = {
         partial(sgd, 0.125, 0.5, True),
         partial(SGD, 0.125, momentum=0.5, nesterov=True),
     ),
-    # Betas that float32 holds: Keras rounds them to it on their way into a float64 model.
+    # Betas that float32 can hold: Keras rounds them to float32 in a float64 model.
     "adam": (partial(adam, 2**-5, 0.875, 0.96875), partial(ADAM, 2**-5, 0.875, 0.96875)),
 }
 CLIPS = {
@@ -58,7 +58,7 @@ PENALTIES["all of them"] = tuple(
 
 
 def uniform(seed, *shape):
-    """Numbers of float32 in [-1, 1): Keras 3 makes float32 of what it is given on its way in."""
+    """Return float32 numbers in [-1, 1): Keras 3 converts inputs of training to float32."""
     return (2 * noise(seed, shape) - 1).astype(np.float32).astype(np.float64)
 
 
@@ -82,8 +82,11 @@ def trainer(optimizer="sgd", **options):
 
 
 def assert_training_matches(way, make_trainer, optimizer="sgd", more=None, sizes=(), **options):
-    """Training with an optimizer, with `more` arguments, and a layer with options, for inputs of
-    unknown or of given sizes (batch, time), that is as the trainer's; Mismatch if it is not."""
+    """Raise Mismatch unless training with TensorFlow matches the reference trainer.
+
+    more: further arguments of the optimizer. sizes: (batch, time) of the inputs, or () if unknown.
+    options: of the layer.
+    """
     made = partial(OPTIMIZERS[optimizer][1], **(more or {}))
     loss = tf.keras.losses.MeanSquaredError
     return assert_matches_reference_training(

@@ -1,1 +1,1 @@
-"""What a case is, and how one is drawn. Nothing here needs TensorFlow."""
+"""Cases and how they are drawn, without TensorFlow."""

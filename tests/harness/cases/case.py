@@ -1,7 +1,8 @@
-"""What a case is, how it prints, and the program that it becomes."""
+"""A case: its data, its reference, and its text."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -46,19 +47,19 @@ DEFAULTS = {
     "trainable": True,
     "name": None,
 }
-"""The documented constructor arguments of SimpleRNN beside units, with their defaults."""
+"""The documented constructor arguments of SimpleRNN except `units`, with their defaults."""
 
 CALL_ARGUMENTS = ("initial_state", "mask", "training")
 
 CLIP = "clip"
-"""An activation given as a function: z to [-1, 1], exact in integers however long it runs."""
+"""A user-defined activation, z clipped to [-1, 1]: sums of integers stay exact at any length."""
 
 
 def noise(seed, shape):
-    """Numbers in [0, 1); element (i, j, ...) depends on the seed and on i, j, ... alone."""
+    """Return numbers in [0, 1); element (i, j, ...) depends only on the seed and i, j, ..."""
     z = np.full(shape, seed, np.uint64)
     for index in np.indices(shape, np.uint64, sparse=True):
-        # SplitMix64 (Steele, Lea and Flood, OOPSLA 2014) over one index after the other
+        # SplitMix64 (Steele, Lea and Flood, OOPSLA 2014), over the indices in turn
         z = (z ^ (index + np.uint64(1))) * np.uint64(0x9E3779B97F4A7C15)
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -67,43 +68,43 @@ def noise(seed, shape):
 
 
 def uneven(x, seed):
-    """The inputs, with some steps of some rows all zero, and some as the step before."""
+    """Return the inputs with some steps of some rows set to zero, or to the step before."""
     kind = noise(seed, x.shape[:2])
     source = np.maximum(np.arange(x.shape[1]) - (kind > 0.8), 0)
     return np.take_along_axis(x, source[:, :, None], axis=1) * (kind > 0.2)[:, :, None]
 
 
 class _Formula(np.ndarray):
-    """An array that knows the expression of `np`, `noise` and `uneven` that it is the value of."""
+    """An array that carries the expression of `np`, `noise` and `uneven` that computes it."""
 
-    text = None
+    text: str | None = None
 
 
 def array_from_expression(text: str) -> np.ndarray:
-    """The value of an expression of `np`, `noise` and `uneven`, which prints as it when large."""
-    array = np.asarray(evaluate_case_text(text)).view(_Formula)
+    """Return the value of an expression of `np`, `noise` and `uneven`; if large, it prints so."""
+    array: Any = np.asarray(evaluate_case_text(text)).view(_Formula)
     array.text = text
     return array
 
 
 def evaluate_case_text(text: str, **names):
-    """The value of an expression that a failure printed."""
+    """Return the value of an expression that a failure printed."""
     return eval(text, {"np": np, "noise": noise, "uneven": uneven, "Case": Case, **names})
 
 
-MAX_LITERAL_ELEMENTS = 120  # elements; what is larger prints as its formula, where it has one
+MAX_LITERAL_ELEMENTS = 120  # a larger array prints as its formula, if it has one
 
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """One problem: weights, inputs, and the options of the layer that is to solve it.
+    """One problem: weights, inputs, and options of the layer.
 
     inputs: (batch, time, features). kernel: (features, units). recurrent_kernel: (units, units).
     bias: (units,), or None for `use_bias=False`. initial_state: (batch, units) or None. mask:
-    (batch, time) of booleans, or None. All numbers are float64 and are rounded, when the case is
-    made, to numbers of `dtype`, in which the layer runs.
-    leave_defaults: whether options at their documented default are left out of the constructor.
-    instead: the case whose documented results a release gives for this one, where that is known.
+    (batch, time) of booleans, or None. dtype: the dtype of the layer. All arrays of numbers are
+    float64; the constructor rounds them to numbers of `dtype`.
+    leave_defaults: whether the constructor of the layer gets no option with its default value.
+    equivalent_case: for a known deviation, the case whose documented results the release returns.
     """
 
     inputs: np.ndarray
@@ -147,7 +148,7 @@ class Case:
 
     @property
     def weights(self) -> tuple:
-        """Kernel, recurrent kernel and, unless there is none, bias."""
+        """Kernel, recurrent kernel and, with `use_bias`, bias."""
         return tuple(
             np.asarray(w) for w in (self.kernel, self.recurrent_kernel, self.bias) if w is not None
         )
@@ -169,26 +170,28 @@ class Case:
 
     @property
     def recurrence(self) -> Recurrence:
-        """The reference for this case."""
-        named = {None: "linear", CLIP: "hard_tanh", **session.current().formulas}
+        """The reference that solves this case."""
+        named: dict[Any, str] = {None: "linear", CLIP: "hard_tanh", **session.current().formulas}
         return Recurrence(
             self.kernel,
             self.recurrent_kernel,
             self.bias,
-            named.get(self.activation, self.activation),
+            named.get(self.activation, str(self.activation)),
             self.go_backwards,
             self.zero_output_for_mask,
         )
 
     def expected(self) -> tuple[np.ndarray, np.ndarray]:
-        """Outputs (batch, time, units) and final state (batch, units) of the reference."""
+        """Return the reference's outputs (batch, time, units) and final state (batch, units)."""
         return self.recurrence.run(self.inputs, self.initial_state, self.mask)
 
     def summary(self) -> dict[str, object]:
-        """What a deviation may name: sizes, dtype, options, and whether arguments are given."""
+        """Return the features that the `where` of a deviation may name: sizes, dtype, options, and
+        which arguments are given."""
         return {
             "batch": self.batch,
             "time": self.time,
+            "batch_equals_time": self.batch == self.time,
             "features": self.features,
             "units": self.units,
             "dtype": self.dtype,
@@ -202,11 +205,11 @@ class Case:
         }
 
     def _last_step_masked(self) -> bool:
-        """Whether any row ends, in order of processing, with a masked step."""
+        """Return whether the last step of any row, in order of processing, is masked."""
         return self.mask is not None and not self.mask[:, 0 if self.go_backwards else -1].all()
 
     def split(self, at: int) -> tuple["Case", "Case"]:
-        """The steps before number `at`, in order of processing, and the rest."""
+        """Return the case of the steps before number `at`, in order of processing, and the rest."""
         cut = self.time - at if self.go_backwards else at
         parts = slice(None, cut), slice(cut, None)
         first, second = reversed(parts) if self.go_backwards else parts
@@ -217,18 +220,19 @@ class Case:
         return replace(self, inputs=self.inputs[:, steps], mask=mask)
 
     def with_inputs(self, which: np.ndarray, value: float) -> "Case":
-        """With the inputs where `which`, (batch, time), is true replaced by one value."""
+        """Return the case with `value` as inputs at the steps where `which`, (batch, time), is
+        true."""
         return replace(self, inputs=np.where(which[:, :, None], value, self.inputs))
 
     def reversed(self) -> "Case":
-        """The same steps, given in the opposite order and to be taken in the opposite order."""
+        """Return the case with reversed inputs and mask, and the opposite `go_backwards`."""
         mask = None if self.mask is None else self.mask[:, ::-1]
         return replace(
             self, inputs=self.inputs[:, ::-1], mask=mask, go_backwards=not self.go_backwards
         )
 
     def with_units(self, order: np.ndarray) -> "Case":
-        """With the units in another order."""
+        """Return the case with the units in another order."""
         state = None if self.initial_state is None else self.initial_state[:, order]
         return replace(
             self,
@@ -239,14 +243,14 @@ class Case:
         )
 
     def with_features(self, order: np.ndarray) -> "Case":
-        """With the features in another order."""
+        """Return the case with the features in another order."""
         return replace(self, inputs=self.inputs[:, :, order], kernel=self.kernel[order])
 
     def __repr__(self) -> str:
         parts = []
         for field in fields(self):
             value = getattr(self, field.name)
-            if field.name == "instead":
+            if field.name == "equivalent_case":
                 continue
             if isinstance(value, np.ndarray) or value != field.default:
                 parts.append(f"{field.name}={_expression(value)}")
@@ -260,9 +264,10 @@ def _expression(value) -> str:
 
 
 def literal(array: np.ndarray) -> str:
-    """Return an expression of the array: its numbers, or its formula where it is large."""
-    if array.size > MAX_LITERAL_ELEMENTS and getattr(array, "text", None):
-        return array.text
+    """Return an expression of the array: its numbers, or its formula if it is large."""
+    formula = getattr(array, "text", None)
+    if formula and array.size > MAX_LITERAL_ELEMENTS:
+        return formula
     if array.size == 0:
         return f"np.zeros({array.shape})"
     return repr(array.tolist()).replace("inf", "np.inf").replace("nan", "np.nan")

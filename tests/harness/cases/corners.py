@@ -1,5 +1,6 @@
-"""The cases that every run tries beside those that are drawn."""
+"""Named cases that every run tries in addition to the drawn cases."""
 
+import functools
 import itertools
 import random
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -69,32 +70,39 @@ CORNERS: dict[bool, dict[str, tuple[Callable, dict]]] = {
         ),
     },
 }
-"""The cases that every run tries beside the drawn ones, by the class of bug that each is there for:
-their values, and what their plan has other than `_SMALL`."""
+"""The corners, by whether all values are integers, then by the class of bug that each one finds.
+Each has a source of values, and the entries of its plan that differ from `_SMALL`."""
 
 
 def corners(choices: Mapping[str, tuple], integers_only: bool) -> Iterator[Case]:
-    """The corners that are among these choices, sizes aside; what a corner does not name is the
-    simplest that the choices have."""
+    """Yield the corners whose options are among these choices.
+
+    An option that a corner does not name has the value of `_SMALL`, or else the first choice.
+    choices: as in `strategies.cases`. integers_only: whether the values are integers.
+    """
     options = choices.keys() - {"large", *DIMENSIONS}
-    for what, (values, named) in CORNERS[integers_only].items():
+    for bug, (values, named) in CORNERS[integers_only].items():
         plan = {**_SMALL, **named}
         if any(plan[name] not in choices[name] for name in options & named.keys()):
             continue
         plan |= {name: choices[name][0] for name in options if plan[name] not in choices[name]}
         case = Plan(**plan).case(1, values)
-        if what == "cancellation":
+        if bug == "cancellation":
             state = case.inputs[:, 0]
             case = replace(case, initial_state=state, recurrent_kernel=-case.kernel)
         yield case
 
 
 def crossed_cases(choices: Mapping[str, tuple], names: Collection[str]) -> Iterator[Case]:
-    """A case for each combination of the named choices, its other options drawn at random."""
+    """Yield a case for each combination of the named choices, with its other options random."""
     generator = random.Random(session.current().seed_of("covering"))
     for values in itertools.product(*(dict.fromkeys(choices[name]) for name in names)):
         fixed = dict(zip(names, values, strict=True))
-        plan = plan_from(
-            lambda name, given, fixed=fixed: fixed.get(name, generator.choice(given)), choices
-        )
+        plan = plan_from(functools.partial(_fixed_or_random, fixed, generator), choices)
         yield plan.case(1, float_values(Scales(sums=2)))
+
+
+def _fixed_or_random(
+    fixed: Mapping[str, object], generator: random.Random, name: str, given: tuple
+):
+    return fixed.get(name, generator.choice(given))

@@ -1,15 +1,19 @@
-"""Plans: a case without its values, and the choices that plans are drawn from."""
+"""Plans, which are cases without values, and the choices of plans."""
 
 import functools
 import itertools
 import random
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from tests.harness.cases import sizes
 from tests.harness.cases.case import CLIP, DEFAULTS, Case, noise
+
+Choices = Mapping[str, tuple | Callable[[tuple], tuple]]
+"""What to draw each part of a case from, or a function that narrows what it is drawn from."""
 
 OPTIONS: dict[str, tuple] = {
     "large": (*(None,) * 12, *("units", "batch", "features") * 2, "time"),
@@ -23,9 +27,9 @@ OPTIONS: dict[str, tuple] = {
     "leave_defaults": (True, False),
     "magnitude": ("one", "any"),
 }
-"""What a plan chooses from beside its sizes, simplest first: Hypothesis shrinks towards the first.
-What stands twice is chosen twice as often: most layers have no mask. large: the dimension that has
-one of the run's large sizes; a long sequence costs more than all else, and is rarer."""
+"""The choices of a plan except sizes, the simplest first: Hypothesis shrinks towards the first.
+A choice that occurs twice is chosen twice as often: most layers have no mask. large: the dimension
+with one of the run's large sizes. A long sequence costs the most, so it is rarer."""
 
 
 FLAGS = tuple(name for name, values in OPTIONS.items() if set(values) == {True, False})
@@ -35,15 +39,15 @@ DIMENSIONS = ("batch", "time", "features", "units")
 
 
 INTEGER_ACTIVATIONS = {"activation": (CLIP, "relu", "linear", None)}
-"""Activations under which integers stay integers."""
+"""Activations that map integers to integers."""
 
 
 CROSSED_OPTIONS = ("dtype", "go_backwards", "zero_output_for_mask")
-"""Options that meet in all combinations in each run, mostly under a mask: where bugs stand."""
+"""Options tried in every combination in each run; most known bugs involve two of them."""
 
 
 HALF_DTYPES = {"dtype": ("float16", "bfloat16")}
-"""The dtypes that a mixed policy computes in."""
+"""The compute dtypes of mixed policies."""
 
 
 ALWAYS_MASKED = {"mask": tuple(m for m in OPTIONS["mask"] if m is not None)}
@@ -56,9 +60,10 @@ UNIT_MAGNITUDE = {"magnitude": ("one",)}
 
 
 def run_choices() -> dict[str, tuple]:
-    """The choices of this run: its sizes, and all options."""
+    """Return the choices of this run: its sizes, and all options."""
     chosen = {name: found.common for name, found in sizes.current().items()}
-    # Most cases have many rows; few have none. Models and stateful layers take no empty batch.
+    # Most cases have many rows, and few have no row. Models and stateful layers reject an empty
+    # batch; `non_empty` removes it for them.
     small, many = chosen["batch"][:3], chosen["batch"][3:]
     chosen["batch"] = (*small, *many, *many, 0)
     return {**chosen, **OPTIONS}
@@ -66,7 +71,7 @@ def run_choices() -> dict[str, tuple]:
 
 @dataclass(frozen=True)
 class Plan:
-    """A case without its values. `mask` is its kind, `initial_state` whether there is one."""
+    """A case without its values. mask: its kind, or None. initial_state: whether it is given."""
 
     batch: int
     time: int
@@ -83,7 +88,7 @@ class Plan:
     magnitude: str
 
     def case(self, seed: int, value_source: Callable) -> Case:
-        """The case with the values that `value_source(plan, name, seed, shape)` gives."""
+        """Return the case with the arrays that `value_source(plan, name, seed, shape)` returns."""
         B, T, F, n = self.batch, self.time, self.features, self.units
 
         def values(name, stream, *shape):
@@ -104,12 +109,12 @@ class Plan:
         )
 
 
-def plan_from(choose: Callable[[str, tuple], object], choices: Mapping[str, tuple]) -> Plan:
-    """Return the plan that `choose(name, values)` makes of the choices."""
-    # As many draws with a large size as without, so that Hypothesis can do without it.
+def plan_from(choose: Callable[[str, tuple], Any], choices: Mapping[str, tuple]) -> Plan:
+    """Return a plan; `choose(name, values)` chooses each of its entries from the choices."""
+    # The number of draws does not depend on `large`, so that Hypothesis can shrink it to None.
     large = choose("large", choices["large"])
     sizes_of_run = sizes.current()
-    chosen = {
+    chosen: dict[str, Any] = {
         name: choose(name, sizes_of_run[name].large if name == large else values)
         for name, values in choices.items()
         if name != "large"
@@ -118,7 +123,7 @@ def plan_from(choose: Callable[[str, tuple], object], choices: Mapping[str, tupl
 
 
 def _mask(kind: str, seed: int, batch: int, time: int) -> np.ndarray:
-    """Masks (batch, time) that differ from row to row; True is a step that is used."""
+    """Return a mask (batch, time) whose rows differ; True marks an unmasked step."""
     if kind in ("all", "none"):
         return np.full((batch, time), kind == "none")
     if kind == "random":
@@ -134,61 +139,79 @@ def _mask(kind: str, seed: int, batch: int, time: int) -> np.ndarray:
 
 @functools.lru_cache(maxsize=256)
 def plan_pool(choices: tuple, size: int, seed: int) -> tuple[Plan, ...]:
-    """Plans in which each choice of each option stands about equally often, in varied company.
+    """Return plans that use each choice of each option about equally often, in varied combinations.
 
-    What is chosen depends on the seed and on the option's own choices alone, and a small pool is
-    the beginning of a large one: properties of like choices have layers and traces in common.
+    The values of an option depend only on the seed and on the choices of that option, and a small
+    pool is the beginning of a large one. So properties with equal choices share layers and traces.
     """
+
+    def entry(i, name, values):
+        return column(name, values)[i]
 
     @functools.cache
     def column(name, values):
-        return _in_turns(values, size, f"{seed} {_shuffle(seed)} {name}")
+        return _balanced_sample(values, size, f"{seed} {_best_shuffle(seed)} {name}")
 
-    return tuple(
-        plan_from(lambda name, values, i=i: column(name, values)[i], dict(choices))
-        for i in range(size)
-    )
+    pool = [plan_from(functools.partial(entry, i), dict(choices)) for i in range(size)]
+    return tuple(_with_one_row(pool, dict(choices)["batch"]))
+
+
+def _with_one_row(pool: list[Plan], batches: tuple) -> list[Plan]:
+    """Return the pool with a batch of one row in the first plan that has no large batch: its trace
+    differs from that of more rows, and a small pool would leave it to chance."""
+    first = next((i for i, plan in enumerate(pool) if plan.batch in batches), None)
+    if first is not None and 1 in batches:
+        pool[first] = replace(pool[first], batch=1)
+    return pool
 
 
 @functools.lru_cache
-def _shuffle(seed: int) -> int:
-    """Of some shuffles the one in which the most choices of two options meet in the first plans.
+def _best_shuffle(seed: int) -> int:
+    """Return the shuffle, of 100, whose first plans combine the most pairs of choices.
 
-    A pool is small: what does not meet there is never tried together in that run.
+    A pool is small, and a run never tries two choices together that no plan of the pool combines.
     """
 
-    def meetings(shuffle: int) -> int:
-        columns = [
-            _in_turns(OPTIONS[name], 16, f"{seed} {shuffle} {name}") for name in ("dtype", *FLAGS)
-        ]
-        columns.append(
-            [mask is None for mask in _in_turns(OPTIONS["mask"], 16, f"{seed} {shuffle} mask")]
-        )
+    def column(shuffle: int, name: str) -> list:
+        return _balanced_sample(OPTIONS[name], 16, f"{seed} {shuffle} {name}")
+
+    def pair_count(shuffle: int) -> int:
+        columns = [column(shuffle, name) for name in ("dtype", *FLAGS)]
+        columns.append([mask is None for mask in column(shuffle, "mask")])
         return sum(
             len(set(zip(one[:count], other[:count], strict=True)))
             for one, other in itertools.combinations(columns, 2)
             for count in (4, 8, 16)
         )
 
-    return max(range(100), key=meetings)
+    return max(range(100), key=pair_count)
 
 
-def _in_turns(values: tuple, count: int, seed: str) -> list:
-    """All the values in a random order, and again in another one, until there are enough."""
-    generator, found = random.Random(seed), []
+def _balanced_sample(values: tuple, count: int, seed: str) -> list:
+    """Return `count` values: all of them in a random order, then again in another order, ..."""
+    generator = random.Random(seed)
+    found: list = []
     while len(found) < count:
         found += generator.sample(values, len(values))
     return found[:count]
 
 
 def non_empty(batches: tuple) -> tuple:
-    """The choices of a batch without the empty one, which models and stateful layers refuse."""
+    """Return the batch sizes above 0: models and stateful layers reject an empty batch."""
     return tuple(batch for batch in batches if batch)
 
 
+def several(sizes: tuple) -> tuple:
+    """The choices of a size without zero and one."""
+    return tuple(size for size in sizes if size > 1)
+
+
 def narrowed_choices(*many_choices: Mapping) -> dict[str, tuple]:
-    """All choices of the run, replaced and then narrowed to each of these, one after the other: a
-    tuple for what is left of an option, or a function of what there is."""
+    """Return all choices of the run, replaced by the first choices and narrowed to the others.
+
+    An entry of `many_choices` is a tuple of choices, or a function from the present choices of the
+    option to the remaining ones.
+    """
     found = run_choices()
     for i, choices in enumerate(many_choices):
         for name, values in choices.items():
@@ -204,7 +227,7 @@ def narrowed_choices(*many_choices: Mapping) -> dict[str, tuple]:
 def without_features(
     choices: Mapping[str, tuple], unsupported: Collection[str]
 ) -> dict[str, tuple]:
-    """The choices of each option where some features are missing."""
+    """Return the choices with each unsupported option at its default."""
     absent = {"mask": None, "initial_state": False}
     return {
         name: (absent.get(name, DEFAULTS.get(name)),) if name in unsupported else values

@@ -1,12 +1,12 @@
-"""Drawing cases.
+"""The Hypothesis strategy of cases.
 
-A case is drawn in two steps. First its plan: sizes, dtype and options, a handful of small choices.
-Then its values, each array from a seed by `noise`, in which an element depends on the seed and on
-its own indices alone: a case keeps its values while Hypothesis shrinks its sizes, drawing costs a
-tenth of drawing elements one by one, and a large array prints as the formula that made it.
+A case is drawn in two steps. The first step draws its plan: sizes, dtype and options, which are few
+small choices. The second step computes each array from a seed with `noise`, whose elements depend
+only on the seed and their indices. So a case keeps its values while Hypothesis shrinks its sizes,
+drawing costs a tenth of drawing single elements, and a large array prints as a formula.
 
-A path that must trace or compile for each plan draws from a small pool of plans, in which every
-choice stands about equally often, and then draws values for them without end.
+A path that traces or compiles for each plan draws plans from a small pool, which uses every choice
+about equally often, and draws new values for each case.
 """
 
 import dataclasses
@@ -34,12 +34,12 @@ def cases(
     plans: int | None = None,
     any_shape: bool = False,
 ) -> Case:
-    """A strategy of cases.
+    """Return a strategy of cases.
 
-    choices: for each entry of `run_choices` what is left of it. of_integers: whether all values are
-    integers, but for a power of two, and every sum is exact. plans: the size of the pool that plans
-    come from; None draws them freely. any_shape: whether batch and time are drawn freely all the
-    same.
+    choices: the remaining choices of each entry of `plans.run_choices`. integers_only: whether all
+    values are integers times a power of two, and every sum is exact. plans: the size of the pool of
+    plans; None draws plans without a pool. any_shape: whether batch and time are drawn without the
+    pool.
     """
     if plans is None:
         plan = plan_from(lambda name, values: draw(st.sampled_from(values)), choices)

@@ -1,7 +1,7 @@
-"""The numbers of a case: of any magnitude, or integers of which every sum is exact.
+"""The numbers of a case: floats of any magnitude, or integers whose sums are exact.
 
-Rows of inputs differ in magnitude, some steps are all zero and some repeat the step before, so that
-one call shows what a layer makes of each.
+Rows of inputs differ in magnitude, some steps are zero, and some repeat the step before. So one
+call covers all of these.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ from reference.rounding import FORMATS
 from tests.harness.cases.case import CLIP, Case, array_from_expression, replace
 
 MAX_INPUT_EXPONENTS = {"float16": 8, "bfloat16": 80, "float32": 80, "float64": 700}
-"""The largest exponent of two of inputs, by dtype: sums of products stay finite."""
+"""The largest exponent of two of the inputs, by dtype, for which sums of products stay finite."""
 
 UNBOUNDED_ACTIVATIONS = {
     None,
@@ -28,18 +28,18 @@ UNBOUNDED_ACTIVATIONS = {
     "softplus",
     "silu",
 }
-"""Activations that go on growing: their sums, and so their states, may be of any magnitude. Under
-another activation all sums beyond a few units are as good as infinite."""
+"""Activations without an upper bound: their sums and states may have any magnitude. The other
+activations saturate at sums of a few units."""
 
 
 @dataclass(frozen=True)
 class Scales:
     """Magnitudes, as exponents of two.
 
-    inputs: of the inputs. sums: of x W, of the bias and, under an unlimited activation, of the
-    state; the kernel makes up for the inputs. spread: how far rows of inputs lie above (and, of
-    numbers that are no integers, below) the others. uneven: whether some steps of some rows are all
-    zero, and some repeat the one before.
+    inputs: of the inputs. sums: of x W, of the bias and, with an unbounded activation, of the
+    state. The kernel has the ratio of sums to inputs. spread: the largest difference of rows of
+    inputs, up and, for floats, also down. uneven: whether some steps of some rows are zero, and
+    some repeat the step before.
     """
 
     inputs: int = 0
@@ -50,18 +50,18 @@ class Scales:
 
 @st.composite
 def scales(draw, plan, integers: bool) -> Scales:
-    """The magnitudes for a plan: all about one, or log-uniform over the range of its dtype."""
+    """Draw the magnitudes for a plan: about one, or log-uniform over the range of its dtype."""
     uneven = draw(st.booleans())
     if plan.magnitude == "one":
         return Scales(0, 0 if integers else draw(st.sampled_from((0, -3, 2))), 0, uneven)
     wide = MAX_INPUT_EXPONENTS[plan.dtype]
-    unlimited = plan.activation in UNBOUNDED_ACTIVATIONS
+    unbounded = plan.activation in UNBOUNDED_ACTIVATIONS
     if integers:
-        sums = draw(st.integers(-wide // 2, wide // 2)) if unlimited else 0
+        sums = draw(st.integers(-wide // 2, wide // 2)) if unbounded else 0
         few = plan.features + plan.units <= 60
         spread = {"float16": 2 * few, "bfloat16": 0}.get(plan.dtype, 8)
     else:
-        sums = draw(st.integers(-wide // 2, wide // 2) if unlimited else st.integers(-8, 3))
+        sums = draw(st.integers(-wide // 2, wide // 2) if unbounded else st.integers(-8, 3))
         spread = 4 if plan.dtype == "float16" else 12
     inputs = draw(st.integers(-wide, wide))
     return Scales(inputs, sums, draw(st.sampled_from((spread, 0))), uneven)
@@ -70,8 +70,10 @@ def scales(draw, plan, integers: bool) -> Scales:
 def with_row_and_step_variation(
     text: str, scales: Scales, seed: int, batch: int, lowest: int
 ) -> str:
-    """The expression of inputs (batch, time, features) with the differences between rows and steps.
-    lowest: the smallest exponent of a row."""
+    """Return the expression of inputs (batch, time, features) with varied rows and steps.
+
+    text: the expression of the inputs without variation. lowest: the smallest exponent of a row.
+    """
     if scales.spread:
         count = scales.spread - lowest + 1
         row = f"np.floor(noise({seed + 6}, ({batch}, 1, 1)) * {count})"
@@ -80,7 +82,10 @@ def with_row_and_step_variation(
 
 
 def float_values(scales: Scales = Scales(), gain: float = 1.0) -> Callable:
-    """Uniform numbers; rows of the recurrent kernel have the norm `gain`, on average."""
+    """Return a source of uniform numbers, for `Plan.case`.
+
+    gain: the average norm of the rows of the recurrent kernel.
+    """
 
     def values(plan, name: str, seed: int, shape: tuple) -> np.ndarray:
         text = f"(2 * noise({seed}, {shape}) - 1)"
@@ -90,8 +95,8 @@ def float_values(scales: Scales = Scales(), gain: float = 1.0) -> Callable:
                 with_row_and_step_variation(text, scales, seed, plan.batch, -scales.spread)
             )
         if name.endswith("kernel"):
-            made_up_for = 2.0 ** (scales.sums - scales.inputs) if name == "kernel" else gain
-            size = made_up_for * (3 / shape[0]) ** 0.5
+            norm = 2.0 ** (scales.sums - scales.inputs) if name == "kernel" else gain
+            size = norm * (3 / shape[0]) ** 0.5
         else:
             size = (
                 2.0**scales.sums
@@ -104,14 +109,17 @@ def float_values(scales: Scales = Scales(), gain: float = 1.0) -> Callable:
 
 
 def integer_values(largest: int, dense: bool, scales: Scales = Scales()) -> Callable:
-    """Integers up to `largest` in magnitude; not dense: one in each column of U, so that
-    |h U| <= largest |h| and a linear layer stays exact for long."""
+    """Return a source of integers up to `largest` in magnitude, for `Plan.case`.
+
+    dense: whether all entries of U may differ from 0. Otherwise only one entry of each column does,
+    so that |h U| <= largest |h|, and a linear layer stays exact for many steps.
+    """
 
     def values(plan, name: str, seed: int, shape: tuple) -> np.ndarray:
         half = plan.dtype not in ("float32", "float64")
         bound = 1 if half else largest
         text = f"np.floor(noise({seed}, {shape}) * {2 * bound + 1}) - {bound}"
-        # So many products of which each is 1 may sum up to more than the integers of a half type.
+        # A sum of so many products, each at most 1, may exceed the exact integers of a half type.
         many = half and plan.features + plan.units > 200
         if (name == "recurrent_kernel" and not dense) or (name.endswith("kernel") and many):
             rows, columns = shape
@@ -125,8 +133,11 @@ def integer_values(largest: int, dense: bool, scales: Scales = Scales()) -> Call
 
 
 def scaled_case(case: Case, scales: Scales) -> Case:
-    """The case of integers times powers of two: each sum remains exact. Under an unlimited
-    activation of one slope for each sign the results are scaled as the sums are."""
+    """Return the case of integers with its arrays times powers of two: each sum remains exact.
+
+    With an unbounded activation that is linear on either side of 0, the results have the scale of
+    the sums.
+    """
 
     def times(array, exponent):
         if array is None or exponent == 0:
@@ -146,8 +157,7 @@ def scaled_case(case: Case, scales: Scales) -> Case:
 
 
 def truncated_to_exact(case: Case) -> Case:
-    """The case of integers, cut short before the first step at which a sum is no longer exact in
-    its dtype."""
+    """Return the case of integers without the steps from the first inexact sum on."""
     if case.batch == 0:
         return case
     r = case.recurrence
@@ -157,7 +167,7 @@ def truncated_to_exact(case: Case) -> Case:
     if case.activation == CLIP:
         before[:, 1:] = 1
     else:
-        # With the mask and without: it may take out the step that would have cancelled another.
+        # With and without the mask, because the mask may skip a step that cancels another.
         for mask in (None, case.mask):
             carrying = dataclasses.replace(r, zero_output_for_mask=False)
             outputs, _ = carrying.run(case.inputs, case.initial_state, mask)

@@ -1,1 +1,1 @@
-"""Comparison of results with the reference. Nothing here needs TensorFlow."""
+"""Comparison of results with the reference, without TensorFlow."""

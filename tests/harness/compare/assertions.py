@@ -1,4 +1,4 @@
-"""Deciding: whether what a layer gave is what the reference says, and where it is not."""
+"""Comparison of arrays, exactly or within a bound."""
 
 import numpy as np
 
@@ -7,10 +7,11 @@ from tests.harness import session
 
 
 class Mismatch(AssertionError):
-    """The layer departs from its documentation; the message says what, where and how far.
+    """A departure of the layer from its documentation.
 
-    case_text: the case as `--case` takes it, or None. context: what a failure prints below the
-    message: sentence, path, case, command and script.
+    The message says what differs, where and how far. case_text: the case as `--case` takes it, or
+    None. context: the lines that a failure prints below the message: sentence, path, case, command
+    and script.
     """
 
     case_text: str | None = None
@@ -18,7 +19,10 @@ class Mismatch(AssertionError):
 
 
 def assert_same(what: str, got, expected) -> None:
-    """Equal in every bit but the sign of zero; NaN is equal to NaN."""
+    """Raise Mismatch unless two arrays have equal shapes and values.
+
+    Zeros of either sign are equal, and so are NaNs. what: the name of the array in the message.
+    """
     got, expected = np.asarray(got, np.float64), np.asarray(expected, np.float64)
     _assert_shape(what, got, expected.shape)
     wrong = ~((got == expected) | (np.isnan(got) & np.isnan(expected)))
@@ -27,9 +31,10 @@ def assert_same(what: str, got, expected) -> None:
 
 
 def assert_within(what: str, got, expected, bound, dtype: str) -> None:
-    """|got - expected| <= bound elementwise; NaN is expected where it is expected alone.
+    """Raise Mismatch unless |got - expected| <= bound elementwise.
 
-    Beyond the largest finite number of the dtype, infinity is as good as what the bound allows.
+    got, expected, bound: arrays of one shape. NaN is accepted only where NaN is expected. Infinity
+    is accepted if expected +- bound reaches the overflow threshold of the dtype.
     """
     got, expected, bound = (np.asarray(a) for a in (got, expected, bound))
     _assert_shape(what, got, expected.shape)
@@ -39,16 +44,16 @@ def assert_within(what: str, got, expected, bound, dtype: str) -> None:
         same = (got == expected) | (np.isnan(got) & np.isnan(expected))
         overflow = np.isinf(got) & (np.sign(got) == np.sign(expected))
         overflow &= np.abs(expected) + bound >= largest * (1 - FORMATS[dtype].u)
-        fine = same | overflow | np.isinf(bound) | (error <= bound)
-        ratios = np.where(fine & (same | overflow | (bound == 0)), 0, error / bound)
-    if not fine.all():
+        right = same | overflow | np.isinf(bound) | (error <= bound)
+        ratios = np.where(right & (same | overflow | (bound == 0)), 0, error / bound)
+    if not right.all():
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            times = np.where(fine, -1, np.where(np.isnan(error), np.inf, error / bound))
+            times = np.where(right, -1, np.where(np.isnan(error), np.inf, error / bound))
         at = _worst(times)
-        far = f", {float(times[at]):.3g} times the bound {float(bound[at]):.3g}"
+        excess = f", {float(times[at]):.3g} times the bound {float(bound[at]):.3g}"
         raise Mismatch(
-            f"{what}{_where(~fine, at)}: expected {_number(expected[at])}, got {_number(got[at])}"
-            + (far if bound[at] > 0 else " (exact)")
+            f"{what}{_where(~right, at)}: expected {_number(expected[at])}, got {_number(got[at])}"
+            + (excess if bound[at] > 0 else " (exact)")
         )
     run = session.current()
     run.largest_ratio = max(run.largest_ratio, float(np.max(ratios, initial=0)))

@@ -1,4 +1,4 @@
-"""Comparison of a layer's outputs and state with the reference, exactly or within a bound."""
+"""Comparison of the outputs and the state of a run with the reference."""
 
 from dataclasses import dataclass
 
@@ -12,32 +12,34 @@ from tests.harness.compare.assertions import _assert_shape, assert_same, assert_
 
 @dataclass(frozen=True)
 class Run:
-    """What a layer returned, as float64: outputs (batch, time, units), state (batch, units)."""
+    """The results of a layer, as float64: outputs (batch, time, units), state (batch, units)."""
 
     outputs: np.ndarray
     state: np.ndarray
 
 
 def assert_exact(run: Run, case: Case) -> None:
-    """Outputs and state are those of the reference, in every bit: the case is one of integers."""
+    """Raise Mismatch unless outputs and state equal the reference; the case has integers only."""
     outputs, state = (case.equivalent_case or case).expected()
     assert_same("outputs", run.outputs, outputs)
     assert_same("state", run.state, state)
 
 
 def assert_steps(run: Run, case: Case) -> None:
-    """Each output is within the rounding bound of one step from the run's own previous state."""
+    """Raise Mismatch unless each output is within the rounding bound of one step, which starts from
+    the run's own previous state."""
     steps = _steps(run, case)
     assert_within("outputs", run.outputs, steps.expected, steps.bound, case.dtype)
 
 
 def assert_final_state(run: Run, case: Case) -> None:
-    """The state is the output of the last unmasked step, or the initial state if there is none."""
+    """Raise Mismatch unless the state equals the output of the last unmasked step, or the initial
+    state if every step is masked."""
     assert_same("state", run.state, _steps(run, case).final_state)
 
 
 def assert_run(run: Run, case: Case) -> None:
-    """Outputs and state are right to the last digit, which integers would not show."""
+    """Raise Mismatch unless the outputs are within their bounds and the state is exact."""
     assert_steps(run, case)
     assert_final_state(run, case)
 

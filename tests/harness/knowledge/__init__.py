@@ -1,1 +1,1 @@
-"""What is known, as data: deviations, and the documentation's sentences."""
+"""Knowledge as data: known deviations, and the sentences of the documentation."""

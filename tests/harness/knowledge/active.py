@@ -11,7 +11,7 @@ from tests.harness.target.releases import KERAS, TENSORFLOW
 
 
 def applies(deviation: Deviation) -> bool:
-    """Return whether the installed release is one that deviates."""
+    """Return whether the installed release is among those that deviate."""
     return deviation.applies_to(KERAS, TENSORFLOW)
 
 
@@ -22,13 +22,13 @@ def active_deviations() -> tuple[Deviation, ...]:
     A custom layer has those of the Keras classes that it derives from, and those that the file of
     `--deviations` registers. Raises ConfigurationError if a file cannot be used.
     """
-    others = {"SimpleRNN", "RNN"} - layer.under_test().keras_bases
-    ours = [d for d in load() if d.part not in others]
+    other_classes = {"SimpleRNN", "RNN"} - layer.under_test().keras_bases
+    builtin = [d for d in load() if d.part not in other_classes]
     file = session.current().deviations
-    theirs = load(Path(file), by_user=True) if file else ()
-    if twice := {d.id for d in ours} & {d.id for d in theirs}:
+    added = load(Path(file), by_user=True) if file else ()
+    if twice := {d.id for d in builtin} & {d.id for d in added}:
         raise ConfigurationError(f"{file}: deviation {min(twice)}: the id is taken; choose another")
-    return tuple(d for d in (*ours, *theirs) if applies(d))
+    return tuple(d for d in (*builtin, *added) if applies(d))
 
 
 def vanished_messages(known: Iterable[Deviation]) -> str:

@@ -1,1 +1,1 @@
-"""The paths: every way to run a layer."""
+"""The paths, which are the ways to run a layer."""

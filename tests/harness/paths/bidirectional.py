@@ -1,33 +1,32 @@
-"""Paths that wrap the layer: Bidirectional in each merge mode, and cells on top of each other.
+"""Paths through Bidirectional in each merge mode.
 
-The other direction, and the second cell, get weights made of the layer's own: -W and U^T, and
-U^T, -U and -b. The case that stands for them is made in the same way.
+The layer is the forward direction. The backward direction has the weights -W, U^T and b.
 """
 
 from functools import partial
 
 import numpy as np
 
+from reference.recurrence import Recurrence
 from reference.wrappers import MERGES, bidirectional
 from tests.harness.cases.case import Case, replace
 from tests.harness.paths.execution import dynamic_shape
 from tests.harness.paths.path import Path
 from tests.harness.paths.siblings import (
-    _states,
-    _wrapper_path,
-    custom_classes,
+    initial_states,
     rebuild_from_config,
     sibling_layer,
+    wrapper_path,
 )
 from tests.harness.target.releases import tf
 
 BIDIRECTIONAL_NEEDS = frozenset({"go_backwards", "return_sequences", "stateful"})
-"""What Bidirectional asks of a layer that it wraps."""
+"""The features that Bidirectional requires of the layer."""
 
 
 @tf.keras.utils.register_keras_serializable("simplernn_verify")
 class RunningSum(tf.keras.layers.Layer):
-    """A layer that is no RNN, and has what Bidirectional says that it asks for."""
+    """A layer that is not an RNN, with the attributes that Bidirectional requires."""
 
     def __init__(self, go_backwards=False, with_stateful=False, **more):
         super().__init__(**more)
@@ -45,9 +44,9 @@ class RunningSum(tf.keras.layers.Layer):
 
 
 def make_bidirectional(made, merge_mode, batch=None):
-    """Bidirectional over a new layer of the same options, with its weights set."""
+    """Return Bidirectional over copies of the layer, with its weights set."""
     forward, backward = type(made).from_config(made.get_config()), None
-    if made.go_backwards:  # only then is one needed: the default one goes backwards
+    if made.go_backwards:  # the default backward layer has go_backwards=True
         config = {**made.get_config(), "go_backwards": False, "name": "backward"}
         backward = type(made).from_config(config)
     both = tf.keras.layers.Bidirectional(
@@ -60,7 +59,7 @@ def make_bidirectional(made, merge_mode, batch=None):
 
 
 def manual_bidirectional(made, merge_mode):
-    """What `make_bidirectional` computes, from the layer and a second one."""
+    """Return the function that `make_bidirectional` computes, and its two layers."""
     W, U, *b = made.get_weights()
     other = sibling_layer(made, -W, U.T, *b, go_backwards=not made.go_backwards)
     merge = {
@@ -74,40 +73,64 @@ def manual_bidirectional(made, merge_mode):
     return lambda x: merge(made(x), in_order(other(x))), [made, other]
 
 
-def expected_bidirectional(case: Case, merge_mode, sequences: bool) -> list[np.ndarray]:
-    """What Bidirectional gives on a case, with states, in a flat list."""
-    forward = case.recurrence
+def _directions(case: Case) -> tuple[Recurrence, Recurrence]:
+    """Return the recurrences of the two layers of `make_bidirectional`."""
     backward = replace(
         case,
         kernel=-case.kernel,
         recurrent_kernel=case.recurrent_kernel.T,
         go_backwards=not case.go_backwards,
-    ).recurrence
-    outputs, last, finals = bidirectional(forward, backward, case.inputs, _states(case), case.mask)
+    )
+    return case.recurrence, backward.recurrence
+
+
+def expected_bidirectional(case: Case, merge_mode, sequences: bool) -> list[np.ndarray]:
+    """Return the expected results of Bidirectional on a case, with states, in a flat list."""
+    states = initial_states(case)
+    outputs, last, finals = bidirectional(*_directions(case), case.inputs, states, case.mask)
     merged = MERGES[merge_mode](*(outputs if sequences else last))
     return [*(merged if merge_mode is None else (merged,)), *finals]
 
 
+def bidirectional_in_two_calls(made):
+    """Return the outputs of two calls of a stateful Bidirectional: the first step, and the rest."""
+    both = make_bidirectional(made, "concat", made.states[0].shape[0])
+
+    def call(x, **more):
+        parts = (slice(0, 1), slice(1, None))
+        return [both(x[:, at], **{n: v[:, at] for n, v in more.items()}) for at in parts]
+
+    return call
+
+
+def expected_in_two_calls(case: Case) -> list[np.ndarray]:
+    """Return the expected outputs of both calls: each direction carries its state over."""
+    states, found = (None, None), []
+    for at in (slice(0, 1), slice(1, None)):
+        mask = None if case.mask is None else case.mask[:, at]
+        outputs, _, states = bidirectional(*_directions(case), case.inputs[:, at], states, mask)
+        found.append(MERGES["concat"](*outputs))
+    return found
+
+
 def _bidirectional(merge_mode, around=None) -> Path:
-    suffix, parts, share = ("-traced", (around,), 0.3) if around else ("", (), 0.5)
-    return _wrapper_path(
+    suffix, share = ("-traced", 0.3) if around else ("", 0.5)
+    return wrapper_path(
         f"bidirectional-{str(merge_mode).lower()}{suffix}",
         lambda made: make_bidirectional(made, merge_mode),
-        f"both_ways(layer, {merge_mode!r})",
+        f"make_bidirectional(layer, {merge_mode!r})",
         make_bidirectional,
-        *parts,
         around=around,
         needs=BIDIRECTIONAL_NEEDS,
         example_fraction=share,
     )
 
 
-BIDIRECTIONAL_COPIED = _wrapper_path(
+BIDIRECTIONAL_COPIED = wrapper_path(
     "bidirectional-copied",
     lambda made: rebuild_from_config(made, make_bidirectional(made, "sum")),
-    "again(layer, both_ways(layer, 'sum'))",
+    "rebuild_from_config(layer, make_bidirectional(layer, 'sum'))",
     make_bidirectional,
-    custom_classes,
     rebuild_from_config,
     needs=BIDIRECTIONAL_NEEDS,
     example_fraction=0.3,
@@ -116,4 +139,25 @@ BIDIRECTIONAL_PATHS = {
     **{_bidirectional(mode, around): mode for around in (None, dynamic_shape) for mode in MERGES},
     BIDIRECTIONAL_COPIED: "sum",
 }
-"""The merge mode of each such path."""
+"""The merge mode of each path."""
+
+
+def _in_two_calls(name: str, *options, **more) -> Path:
+    return Path(
+        name,
+        lambda made: bidirectional_in_two_calls(made),
+        "bidirectional_in_two_calls(layer)(x, **more)",
+        unsupported=frozenset({"initial_state"}),
+        options=(("stateful", True), *options),
+        needs=BIDIRECTIONAL_NEEDS,
+        helpers=(bidirectional_in_two_calls,),
+        returns_state=False,
+        example_fraction=0.5,
+        **more,
+    )
+
+
+STATEFUL_DIRECTIONS = (
+    _in_two_calls("bidirectional-stateful"),
+    _in_two_calls("bidirectional-stateful-unrolled", ("unroll", True)),
+)

@@ -1,7 +1,7 @@
-"""Paths that run cells of one's own in RNN: each documented form of one, around the layer's cell.
+"""Paths that run custom cells in RNN: each documented form of a cell, around the layer's cell.
 
-A cell of one's own does what the layer's does, in a form of its own, so that what is right is the
-same for all. The source of each is printed as part of the script of a failure.
+A custom cell computes what the layer's cell computes, so the expected results are those of the
+layer. The script of a failure prints the source of the cell.
 """
 
 from tests.harness.paths.models import NON_EMPTY_BATCHES, rnn_with_layer_options
@@ -10,7 +10,7 @@ from tests.harness.target.releases import KERAS_2, tf
 
 
 class WrappedCell(tf.keras.layers.Layer):
-    """A cell with what the documentation asks for at least: it starts from zeros."""
+    """A cell with the required methods and attributes only; it starts from zeros."""
 
     def __init__(self, cell):
         super().__init__(dtype=cell.compute_dtype)
@@ -25,12 +25,12 @@ class WrappedCell(tf.keras.layers.Layer):
 
 
 def cell_without_initial_state(made):
-    """A cell without `get_initial_state` and without `output_size`."""
+    """Return RNN of a cell without `get_initial_state` and `output_size`."""
     return rnn_with_layer_options(made, WrappedCell(made.cell))
 
 
 class CellWithInitialState(WrappedCell):
-    """A cell that starts from a state of its own, where it is given one."""
+    """A cell that starts from its attribute `start`, unless that is None."""
 
     def get_initial_state(self, inputs=None, batch_size=None, dtype=None):
         zeros = tf.zeros((batch_size, self.state_size), self.compute_dtype)
@@ -38,7 +38,7 @@ class CellWithInitialState(WrappedCell):
 
 
 def cell_with_initial_state(made):
-    """The initial state of a call is that from which the cell chooses to start."""
+    """Return RNN of a cell whose `get_initial_state` returns the initial state of the call."""
 
     def call(x, initial_state=None, **more):
         cell = CellWithInitialState(made.cell)
@@ -49,7 +49,7 @@ def cell_with_initial_state(made):
 
 
 class PlainCell:
-    """A cell that is no layer, and has what the documentation lists."""
+    """A cell that is not a layer, with the documented methods and attributes."""
 
     def __init__(self, cell):
         self.cell, self.state_size, self.output_size = cell, cell.state_size, cell.state_size
@@ -66,7 +66,7 @@ def non_layer_cell(made):
 
 
 class TwoStateCell(WrappedCell):
-    """A cell with the states h and (-h, 0), of units and of units + 1, and h for its output."""
+    """A cell with the states h (batch, units) and (-h, 0) (batch, units + 1), and the output h."""
 
     def __init__(self, cell):
         super().__init__(cell)
@@ -85,7 +85,7 @@ class TwoStateCell(WrappedCell):
 
 
 class CellWithoutOutputSize(TwoStateCell):
-    """Its output is of the size of its first state, as the documentation has it."""
+    """A cell whose output has the size of its first state, as the documentation says."""
 
     def __init__(self, cell):
         super().__init__(cell)
@@ -104,7 +104,7 @@ def two_state_cell(made):
 
 
 class MatrixStateCell(WrappedCell):
-    """A cell whose state is of shape (units, 1), and its output of shape (1, units)."""
+    """A cell whose state has the shape (units, 1), and its output the shape (1, units)."""
 
     def __init__(self, cell):
         super().__init__(cell)
@@ -134,7 +134,7 @@ class CellWithConstants(WrappedCell):
 
 
 def cell_with_constants(made):
-    """Half of the inputs, which the cell doubles: that loses no digit."""
+    """Return RNN that takes half of the inputs, which its cell doubles; this is exact."""
 
     def call(x, **more):
         constant = 2 * tf.ones_like(x[:, 0])
@@ -144,27 +144,25 @@ def cell_with_constants(made):
     return call
 
 
-def _path(call, *parts):
-    return path_from_function(
-        call, rnn_with_layer_options, *parts, needs=frozenset({"cell"}), choices=NON_EMPTY_BATCHES
-    )
+def _path(call):
+    return path_from_function(call, needs=frozenset({"cell"}), choices=NON_EMPTY_BATCHES)
 
 
 CUSTOM_CELL_PATHS = (
-    _path(cell_without_initial_state, WrappedCell),
-    _path(cell_with_initial_state, WrappedCell, CellWithInitialState),
-    _path(non_layer_cell, PlainCell),
-    _path(two_state_cell, WrappedCell, TwoStateCell),
+    _path(cell_without_initial_state),
+    _path(cell_with_initial_state),
+    _path(non_layer_cell),
+    _path(two_state_cell),
 )
 KERAS_2_CELL_PATHS = (
     (
-        _path(matrix_state_cell, WrappedCell, MatrixStateCell),
-        _path(cell_with_constants, WrappedCell, CellWithConstants),
+        _path(matrix_state_cell),
+        _path(cell_with_constants),
     )
     if KERAS_2
     else ()
 )
-"""The forms of cells that Keras 3 documents no longer."""
+"""The paths of the forms of cells that only Keras 2 documents."""
 
 
 STACKABLE_CELLS = {
@@ -174,4 +172,4 @@ STACKABLE_CELLS = {
     "two states without output_size": CellWithoutOutputSize,
 }
 CUSTOM_CELLS = STACKABLE_CELLS | ({"two dimensions": MatrixStateCell} if KERAS_2 else {})
-"""Cells made of the layer's that differ in how the shape of their output is to be found."""
+"""Custom cells around the layer's cell, which differ in how they state their output shape."""

@@ -1,4 +1,4 @@
-"""Paths over a cell that is constructed directly, and over an RNN of such a cell."""
+"""Paths over a cell that the suite constructs, and over RNN of this cell."""
 
 from tests.harness.paths.models import NON_EMPTY_BATCHES
 from tests.harness.paths.path import path_from_function
@@ -9,18 +9,18 @@ DIRECT_CELL_NEEDS = frozenset({"cell", "documented cell"})
 
 
 def cell_class() -> type:
-    """The class of the cell that the layer under test has."""
+    """Return the class of the cell of the layer under test."""
     return type(layer.under_test().make(1).cell)
 
 
 def new_cell(made):
-    """A new cell with the activation, the bias, the dtype and the weights of the layer's cell."""
+    """Return a new cell with the activation, bias, dtype and weights of the layer's cell."""
     kernel, *_ = weights = made.get_weights()
     cell = type(made.cell)(
         kernel.shape[1],
         activation=made.cell.activation,
         use_bias=made.cell.use_bias,
-        kernel_initializer="zeros",  # the default ones cost time, and fail in bfloat16
+        kernel_initializer="zeros",  # the default initializers are slow, and fail in bfloat16
         recurrent_initializer="zeros",
         dtype=made.compute_dtype,
     )
@@ -30,7 +30,7 @@ def new_cell(made):
 
 
 def new_cell_loop(made):
-    """A loop over a new cell; bare: whether its state is a tensor and not a list of one."""
+    """Return a loop over a new cell; `bare`: whether its state is a tensor instead of a list."""
 
     def call(x, initial_state=None, bare=False):
         cell = new_cell(made)
@@ -47,7 +47,7 @@ def new_cell_loop(made):
 
 
 def rnn_of_new_cell(made):
-    """RNN of a new cell with the options of the layer; flags: further constructor arguments."""
+    """Return RNN of a new cell with the layer's options; `flags`: more constructor arguments."""
 
     def call(x, initial_state=None, mask=None, **flags):
         rnn = tf.keras.layers.RNN(
@@ -65,11 +65,10 @@ def rnn_of_new_cell(made):
 
 NEW_CELL = path_from_function(
     new_cell_loop,
-    new_cell,
     needs=DIRECT_CELL_NEEDS,
     choices=NON_EMPTY_BATCHES,
     unsupported=frozenset({"mask", "go_backwards", "zero_output_for_mask"}),
 )
 RNN_OF_NEW_CELL = path_from_function(
-    rnn_of_new_cell, new_cell, needs=DIRECT_CELL_NEEDS, choices=NON_EMPTY_BATCHES
+    rnn_of_new_cell, needs=DIRECT_CELL_NEEDS, choices=NON_EMPTY_BATCHES
 )

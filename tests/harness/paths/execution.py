@@ -1,8 +1,8 @@
-"""Ways to execute a layer: eager, traced, compiled, unrolled, and a loop over its cell."""
+"""Paths that execute the layer: eager, traced, compiled, unrolled, and a loop over its cell."""
 
 from dataclasses import replace
 
-from tests.harness.paths.path import Path
+from tests.harness.paths.path import Path, path_from_function
 from tests.harness.target.releases import KERAS_2, tf
 
 
@@ -15,7 +15,7 @@ def function(made):
 
 
 def shared(made):
-    """The second of two calls in one trace; the first is of other inputs, masks and states."""
+    """Return the second of two calls in one trace; the first has other inputs and another mask."""
 
     def call(x, **more):
         made(-x, **{name: ~value for name, value in more.items() if name == "mask"})
@@ -28,14 +28,18 @@ def xla(made):
     return tf.function(eager(made), jit_compile=True)
 
 
-def dynamic_shape(made):
-    """A tf.function that knows neither batch nor time, one for each kind of arguments."""
+def dynamic_shape(made, axes=(0, 1), **options):
+    """Return a tf.function in which the sizes of these axes are unknown, by default batch and time.
+
+    It has one trace per kind of arguments. options: further arguments of tf.function.
+    """
     traced = {}
 
     def any_size(name, value):
         if name == "initial_state":
             return [tf.TensorSpec([None, *state.shape[1:]], state.dtype) for state in value]
-        return tf.TensorSpec([None, None, *value.shape[2:]], value.dtype)
+        sizes = [None if axis in axes else size for axis, size in enumerate(value.shape)]
+        return tf.TensorSpec(sizes, value.dtype)
 
     def call(x, **more):
         flags = {name: value for name, value in more.items() if isinstance(value, bool)}
@@ -46,6 +50,7 @@ def dynamic_shape(made):
             traced[key] = tf.function(
                 lambda x, *values: made(x, **flags, **{n: values[i] for i, n in enumerate(names)}),
                 input_signature=signature,
+                **options,
             )
         return traced[key](*given.values())
 
@@ -53,7 +58,7 @@ def dynamic_shape(made):
 
 
 def cell_loop(made):
-    """The loop over the steps that a user would write with the layer's own cell."""
+    """Return a loop over the steps that calls the layer's cell."""
 
     def call(x, initial_state=None):
         state = initial_state or [tf.zeros((x.shape[0], made.cell.state_size), x.dtype)]
@@ -67,17 +72,20 @@ def cell_loop(made):
 
 
 def stateless(made):
-    """The call as a function of the variables. The layer's own weights are zeros meanwhile."""
-    given = [
+    """Return stateless_call with the present values of the variables.
+
+    The layer's weights are set to zero, so that a call that reads them fails.
+    """
+    values = [
         [tf.identity(variable.value) for variable in variables]
         for variables in (made.trainable_variables, made.non_trainable_variables)
     ]
     made.set_weights([0 * weight for weight in made.get_weights()])
-    return lambda x, **more: made.stateless_call(*given, x, **more)[0]
+    return lambda x, **more: made.stateless_call(*values, x, **more)[0]
 
 
 def time_major(made):
-    """Inputs, mask and outputs of shape (time, batch, ...), turned on the way in and out."""
+    """Return the layer with inputs and mask transposed to (time, batch, ...), and outputs back."""
 
     def call(x, mask=None, **more):
         if mask is not None:
@@ -101,7 +109,7 @@ FUNCTION = Path(
 )
 
 
-DYNAMIC_SHAPE = Path("dynamic-shape", dynamic_shape, "dynamic_shape(layer)(x, **more)", traced=True)
+DYNAMIC_SHAPE = path_from_function(dynamic_shape, name="dynamic-shape", traced=True)
 
 
 XLA = Path(
@@ -120,13 +128,12 @@ UNROLL = Path("unroll", eager, "layer(x, **more)", options=(("unroll", True),))
 UNROLL_FUNCTION = replace(FUNCTION, name="unroll-function", options=UNROLL.options)
 
 
-SHARED = Path("shared", shared, "shared(layer)(x, **more)", traced=True, fixed_shape=True)
+SHARED = path_from_function(shared, traced=True, fixed_shape=True)
 
 
-CELL_LOOP = Path(
-    "cell",
+CELL_LOOP = path_from_function(
     cell_loop,
-    "cell_loop(layer)(x, **more)",
+    name="cell",
     unsupported=frozenset({"mask", "go_backwards", "zero_output_for_mask"}),
     needs=frozenset({"cell"}),
 )
@@ -135,17 +142,15 @@ CELL_LOOP = Path(
 EXECUTION_PATHS = (EAGER, FUNCTION, DYNAMIC_SHAPE, XLA, UNROLL, CELL_LOOP)
 
 
-TIME_MAJOR = Path(
-    "time_major",
+TIME_MAJOR = path_from_function(
     time_major,
-    "time_major(layer)(x, **more)",
     options=(("time_major", True),),
     needs=frozenset({"time_major"}),
 )
 
 
-STATELESS = Path("stateless", stateless, "stateless(layer)(x, **more)", example_fraction=0.5)
+STATELESS = path_from_function(stateless, example_fraction=0.5)
 
 
 VERSION_SPECIFIC = (TIME_MAJOR,) if KERAS_2 else (STATELESS,)
-"""The paths that Keras 3 has no longer, or Keras 2 had not yet."""
+"""The path that exists in Keras 2 or Keras 3 only."""

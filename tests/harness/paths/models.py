@@ -1,25 +1,25 @@
-"""Paths that run something made of the layer: a model that holds it, or a copy of it.
+"""Paths that run a model of the layer, or RNN over its cell.
 
-The source of each is printed as part of the script of a failure.
+The script of a failure prints the source of the path.
 """
 
 from dataclasses import replace
 
 import numpy as np
 
-from tests.harness.cases.plans import UNIT_MAGNITUDE, non_empty
+from tests.harness.cases.plans import UNIT_MAGNITUDE, Choices, non_empty
 from tests.harness.paths.path import path_from_function
 from tests.harness.target.releases import export_model, tf, tf_variable
 
-SERIALIZABLE_CHOICES = {"activation": ("relu", "linear", "tanh", None), "batch": non_empty}
-"""What has a name: a function that is given as activation is not saved."""
+SERIALIZABLE_CHOICES: Choices = {"activation": ("relu", "linear", "tanh", None), "batch": non_empty}
+"""The choices of paths that save the layer: Keras does not save a function without a name."""
 
-NON_EMPTY_BATCHES = {"batch": SERIALIZABLE_CHOICES["batch"]}
-"""Models take no empty batch, nor do stateful layers."""
+NON_EMPTY_BATCHES: Choices = {"batch": SERIALIZABLE_CHOICES["batch"]}
+"""The choices of paths without an empty batch, which models and stateful layers reject."""
 
 
 def model_with_all_inputs(made, x, initial_state=None, mask=None):
-    """A functional model of the layer, with an input for each argument that it is called with."""
+    """Return a functional model of the layer, with an input for each argument of the call."""
     inputs = [tf.keras.Input((None, x.shape[-1]), dtype=x.dtype)]
     more = {}
     if initial_state is not None:
@@ -32,7 +32,7 @@ def model_with_all_inputs(made, x, initial_state=None, mask=None):
 
 
 def run_as_model(made, run):
-    """What `run(model, inputs)` makes of a functional model of the layer, which is made once."""
+    """Return a function that calls `run(model, inputs)`; the first call makes the model."""
     model = None
 
     def call(x, **more):
@@ -62,7 +62,7 @@ def predict_on_batch(made):
 
 
 def exported(made):
-    """What TensorFlow alone computes from a model that was exported as a SavedModel."""
+    """Return a call that exports a model of the layer as a SavedModel, loads and runs it."""
     import tempfile
 
     def call(x):
@@ -73,7 +73,7 @@ def exported(made):
 
 
 def tflite(made):
-    """What the interpreter of TensorFlow Lite computes from the converted layer, of fixed shape."""
+    """Return a call that converts the layer for fixed shapes, and runs it in TensorFlow Lite."""
 
     def run(x, **more):
         if "initial_state" in more:
@@ -101,7 +101,7 @@ def model_with_one_input(made):
 
 
 def rnn_with_layer_options(made, cell):
-    """RNN over a cell, or over a list of them, with the options of the layer."""
+    """Return RNN over a cell, or over a list of cells, with the options of the layer."""
     return tf.keras.layers.RNN(
         cell,
         return_sequences=True,
@@ -114,7 +114,7 @@ def rnn_with_layer_options(made, cell):
 
 
 def rnn_of_cell(made, as_list=False):
-    """RNN over a cell made again from the configuration of the layer's own."""
+    """Return RNN over a cell that is rebuilt from the configuration of the layer's cell."""
     cell = type(made.cell).from_config(made.cell.get_config())
     rnn = rnn_with_layer_options(made, [cell] if as_list else cell)
     rnn.build((None, None, made.get_weights()[0].shape[0]))
@@ -123,41 +123,22 @@ def rnn_of_cell(made, as_list=False):
 
 
 def rnn_of_cells(made):
-    """RNN over a list of the one cell; its state comes in a list of its own."""
+    """Return RNN over a list of one cell, with its nested results as a flat list."""
     rnn = rnn_of_cell(made, as_list=True)
     return lambda x, **more: tf.nest.flatten(rnn(x, **more))
 
 
 FUNCTIONAL = path_from_function(
-    functional,
-    model_with_all_inputs,
-    run_as_model,
-    choices=NON_EMPTY_BATCHES,
-    traced=True,
-    example_fraction=0.5,
+    functional, choices=NON_EMPTY_BATCHES, traced=True, example_fraction=0.5
 )
-# What `predict` is given passes through float32, which has not the range of float64.
+# `predict` converts its inputs to float32, whose range is smaller than that of float64.
 FLOAT32_RANGE = {**NON_EMPTY_BATCHES, **UNIT_MAGNITUDE}
-PREDICT = path_from_function(
-    predict,
-    model_with_all_inputs,
-    run_as_model,
-    choices=FLOAT32_RANGE,
-    traced=True,
-    example_fraction=0.3,
-)
+PREDICT = path_from_function(predict, choices=FLOAT32_RANGE, traced=True, example_fraction=0.3)
 PREDICT_ON_BATCH = path_from_function(
-    predict_on_batch,
-    model_with_all_inputs,
-    run_as_model,
-    choices=FLOAT32_RANGE,
-    traced=True,
-    example_fraction=0.5,
+    predict_on_batch, choices=FLOAT32_RANGE, traced=True, example_fraction=0.5
 )
 EXPORTED = path_from_function(
     exported,
-    export_model,
-    model_with_all_inputs,
     unsupported=frozenset({"mask", "initial_state"}),
     choices=SERIALIZABLE_CHOICES,
     example_fraction=0.25,
@@ -167,7 +148,6 @@ MODEL_PATHS = (FUNCTIONAL, PREDICT, PREDICT_ON_BATCH, EXPORTED)
 
 TFLITE = path_from_function(
     tflite,
-    tf_variable,
     needs=frozenset({"tf.lite"}),
     choices={
         **NON_EMPTY_BATCHES,
@@ -177,5 +157,5 @@ TFLITE = path_from_function(
     leaks_memory=True,
 )
 TFLITE_PATHS = (TFLITE, replace(TFLITE, name="tflite-unroll", options=(("unroll", True),)))
-"""The paths of TensorFlow Lite. Its own operations know no other dtype, and make up these
-activations in every release."""
+"""The paths of TensorFlow Lite. Its builtin operations support this dtype and these activations in
+every release."""

@@ -7,10 +7,14 @@ from tests.harness.paths import (
     custom_cells,
     direct_cells,
     execution,
+    feeds,
     implicit_masks,
     models,
     serialization,
     stacked_cells,
+    stateful_models,
+    time_distributed,
+    transformations,
 )
 from tests.harness.paths.path import Path
 
@@ -28,7 +32,12 @@ EVERY_PATH = tuple(
         (direct_cells.NEW_CELL, direct_cells.RNN_OF_NEW_CELL),
         implicit_masks.IMPLICIT_MASK_PATHS,
         bidirectional.BIDIRECTIONAL_PATHS,
+        bidirectional.STATEFUL_DIRECTIONS,
         stacked_cells.STACKED_PATHS,
+        feeds.FEEDS,
+        stateful_models.STATEFUL_MODEL_PATHS,
+        time_distributed.TIME_DISTRIBUTED_PATHS,
+        transformations.TRANSFORMATION_PATHS,
     )
 )
 

@@ -1,4 +1,7 @@
-"""Paths through an RNN over two cells, of which the second takes the outputs of the first."""
+"""Paths through RNN over two cells; the second cell takes the outputs of the first.
+
+The second cell has the weights U^T, -U and -b of the layer.
+"""
 
 import numpy as np
 
@@ -8,17 +11,16 @@ from tests.harness.paths.custom_cells import WrappedCell
 from tests.harness.paths.execution import dynamic_shape
 from tests.harness.paths.models import rnn_with_layer_options
 from tests.harness.paths.siblings import (
-    _states,
-    _wrapper_path,
-    custom_classes,
+    initial_states,
     rebuild_from_config,
     sibling_layer,
     stateful_batch_size,
+    wrapper_path,
 )
 
 
 def make_stacked(made, wrapped=lambda cell: cell):
-    """RNN over the layer's cell and another one, wrapped, with its weights set."""
+    """Return RNN over copies of the layer's cell with weights set; `wrapped` wraps the second."""
     one, other = (
         type(made.cell).from_config({**made.cell.get_config(), "name": name})
         for name in ("first", "second")
@@ -31,14 +33,14 @@ def make_stacked(made, wrapped=lambda cell: cell):
 
 
 def manual_stacked(made):
-    """What `make_stacked` computes, from the layer and a second one."""
+    """Return the function that `make_stacked` computes, and its two layers."""
     _, U, *b = made.get_weights()
     other = sibling_layer(made, U.T, -U, *(-v for v in b), go_backwards=False)
     return lambda x: other(made(x)), [made, other]
 
 
 def expected_stacked(case: Case) -> list[np.ndarray]:
-    """What RNN over the case's cell and a second one gives, with states, in a flat list."""
+    """Return the expected results of `make_stacked` on a case, with states, in a flat list."""
     second = replace(
         case,
         kernel=case.recurrent_kernel.T,
@@ -46,57 +48,47 @@ def expected_stacked(case: Case) -> list[np.ndarray]:
         bias=None if case.bias is None else -case.bias,
     )
     outputs, finals = stacked(
-        (case.recurrence, second.recurrence), case.inputs, _states(case), case.mask
+        (case.recurrence, second.recurrence), case.inputs, initial_states(case), case.mask
     )
     return [outputs, *finals]
 
 
-STACKED_CELLS = _wrapper_path(
+STACKED_CELLS = wrapper_path(
     "stacked-cells",
     make_stacked,
-    "two_cells(layer)",
-    rnn_with_layer_options,
-    stateful_batch_size,
+    "make_stacked(layer)",
     make_stacked,
     needs=frozenset({"cell"}),
 )
 
 
-STACKED_COPIED = _wrapper_path(
+STACKED_COPIED = wrapper_path(
     "stacked-cells-copied",
     lambda made: rebuild_from_config(made, make_stacked(made)),
-    "again(layer, two_cells(layer))",
-    rnn_with_layer_options,
-    stateful_batch_size,
+    "rebuild_from_config(layer, make_stacked(layer))",
     make_stacked,
-    custom_classes,
     rebuild_from_config,
     needs=frozenset({"cell"}),
     example_fraction=0.3,
 )
 
 
-STACKED_CUSTOM = _wrapper_path(
+STACKED_CUSTOM = wrapper_path(
     "stacked-cells-custom",
     lambda made: make_stacked(made, WrappedCell),
-    "two_cells(layer, Own)",
-    rnn_with_layer_options,
+    "make_stacked(layer, WrappedCell)",
     WrappedCell,
-    stateful_batch_size,
     make_stacked,
     needs=frozenset({"cell"}),
     example_fraction=0.3,
 )
 
 
-STACKED_TRACED = _wrapper_path(
+STACKED_TRACED = wrapper_path(
     "stacked-cells-traced",
     make_stacked,
-    "two_cells(layer)",
-    rnn_with_layer_options,
-    stateful_batch_size,
+    "make_stacked(layer)",
     make_stacked,
-    dynamic_shape,
     around=dynamic_shape,
     needs=frozenset({"cell"}),
     example_fraction=0.3,

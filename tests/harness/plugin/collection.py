@@ -1,4 +1,4 @@
-"""What pytest collects: for each property and path one Hypothesis test."""
+"""Collection of generated properties: one Hypothesis test for each property and path."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ from tests.harness.target import layer
 
 
 class PropertyItem(pytest.Function):
-    """A property on a path. Its `obj` is the Hypothesis test, or the sweep over every case."""
+    """A generated property on a path. Its `obj` is the Hypothesis test, or the sweep."""
 
     check: Check
 
@@ -24,12 +24,12 @@ class PropertyItem(pytest.Function):
     def for_each_path(
         cls, collector, name: str, prop: GeneratedProperty
     ) -> Iterator["PropertyItem"]:
-        """The items of a property, by path."""
+        """Yield the item of a property for each path of this run."""
         for path in prop.paths_in_this_run:
             check = Check(prop, path, f"{collector.nodeid}::{name}[{path}]")
             test = check.test() if prop.all_cases is None else check.sweep
             item = cls.from_parent(collector, name=f"{name}[{path}]", callobj=test)
-            # Tells Hypothesis, too, that each path has a database entry of its own.
+            # Hypothesis keeps a separate database entry for each set of parameters.
             item.add_marker(pytest.mark.parametrize("path", [path]))
             item.check = check
             yield item
@@ -68,15 +68,15 @@ class PropertyItem(pytest.Function):
 
 
 def database() -> ExampleDatabase | None:
-    """Where the profile of this run keeps what failed."""
+    """Return the database of failing examples of this run's profile, or None."""
     return settings().database
 
 
 class FailedCases:
     """The cases on which a check failed in earlier runs, in the database of Hypothesis.
 
-    Hypothesis keeps the choices that led to a case. Those stand for another case in a run of other
-    sizes, or of another version of the suite; the printed case does not.
+    Hypothesis stores the choices of a failing example. In a run with other sizes, or with another
+    version of the suite, these choices lead to another case. The text of the case does not change.
     """
 
     def __init__(self, check: Check):
@@ -84,11 +84,13 @@ class FailedCases:
         self.key = f"simplernn-verify case {layer.under_test().name} {check.id}".encode()
 
     def replay(self) -> None:
-        """Check them again, and forget those that pass."""
-        for kept in [] if self.database is None else list(self.database.fetch(self.key)):
+        """Check the failed cases again, and delete those that pass."""
+        if self.database is None:
+            return
+        for kept in list(self.database.fetch(self.key)):
             try:
                 parse_case_option(kept.decode())
-            except ValueError:  # of an older version of the suite
+            except ValueError:  # from an older version of the suite
                 self.database.delete(self.key, kept)
                 continue
             self.check.replay(kept.decode())
@@ -99,30 +101,34 @@ class FailedCases:
             self.database.save(self.key, text.encode())
 
 
-def select_items_for_case(items: list[pytest.Item]) -> list[pytest.Item]:
-    """The properties among the items, for a run of the one given case; ConfigurationError if there is none,
-    or if one of them needs other values beside the case."""
+def select_items_for_case(items: list[pytest.Item]) -> list[PropertyItem]:
+    """Return the generated properties among the items, which can run the case of `--case`.
+
+    Raises ConfigurationError if there is none, or if one needs other drawn values than given.
+    """
     found = [item for item in items if isinstance(item, PropertyItem)]
     if not found:
-        raise ConfigurationError(
-            "--case: name a generated property to run on it, as the failure did"
-        )
-    given = set(validated_case_option(session.current().case)["drawn"])
+        raise ConfigurationError("--case: name the generated property to run, as the failure does")
+    given = set(validated_case_option(session.current().case or "")["drawn"])
     for item in found:
         wanted = set(item.check.prop.strategies)
         if wanted != given:
             raise ConfigurationError(
-                f"--case: {item.name} takes a case and {', '.join(sorted(wanted)) or 'no more'}; "
-                f"given are a case and {', '.join(sorted(given)) or 'no more'}"
+                f"--case: {item.name} takes a case and {_list(wanted)}, "
+                f"but the option has a case and {_list(given)}"
             )
     return found
 
 
+def _list(names: set[str]) -> str:
+    return ", ".join(sorted(names)) or "nothing else"
+
+
 def validated_case_option(text: str) -> dict:
-    """As `parsed`; ConfigurationError where it is none."""
+    """Return the result of `parse_case_option`; raise ConfigurationError if the text is invalid."""
     try:
         return parse_case_option(text)
     except ValueError as error:
         raise ConfigurationError(
-            f"--case: expected Case(...) as a failure prints it: {error}"
+            f"--case: expected Case(...), as a failure prints it: {error}"
         ) from None

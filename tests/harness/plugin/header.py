@@ -9,7 +9,7 @@ class Target:
 
     layer: its name as `--layer` takes it. environment: as in `environment.environment`. tensorflow,
     keras: version numbers. deviations: the effect of each deviation that the layer may show, by id.
-    registered_by_user: the ids of those that the file of `--deviations` registers.
+    registered_by_user: the ids of the deviations that the file of `--deviations` registers.
     """
 
     layer: str
@@ -21,7 +21,7 @@ class Target:
 
 
 def select_layer(name: str) -> Target:
-    """Make the layer of that name the one under test in this process, and return its facts.
+    """Make the layer of that name the layer under test of this process, and return its facts.
 
     Raises ConfigurationError if TensorFlow, the layer or a file of deviations cannot be used.
     """

@@ -1,4 +1,4 @@
-"""The hooks of the pytest plugin. TensorFlow is imported no earlier than a run needs it."""
+"""The hooks of the pytest plugin. They import TensorFlow only when a run needs it."""
 
 import gc
 import os
@@ -11,11 +11,12 @@ from hypothesis import settings
 
 from tests.harness import session
 from tests.harness.plugin import options, profiles
+from tests.harness.session import Session
 
 profiles.register()
 
-OUTER = pytest.StashKey()
-"""The session in progress before this one, where pytest runs within pytest."""
+OUTER = pytest.StashKey[Session]()
+"""The session that was in progress before this one, if pytest runs within pytest."""
 
 
 def pytest_addoption(parser):
@@ -33,12 +34,12 @@ def pytest_cmdline_main(config):
     if options.integer_option(config, "--hypothesis-seed", 0) is None:
         fixed = settings.get_profile(name).derandomize
         seed = profiles.FIXED_SEED if fixed else random.SystemRandom().getrandbits(32)
-        config.option.hypothesis_seed = str(seed)  # pytest-xdist gives it to the workers
+        config.option.hypothesis_seed = str(seed)  # pytest-xdist passes it to the workers
     if config.getoption("--case") is not None:
         config.option.numprocesses, config.option.dist, config.option.tx = None, "no", []
-    # Not as an option in pyproject.toml: pytest-benchmark measures nothing where one is given.
+    # pytest-benchmark disables itself if an option in pyproject.toml chooses the distribution.
     if getattr(config.option, "numprocesses", None) and config.option.dist == "no":
-        config.option.dist = "worksteal"  # a property takes from 10 ms to 10 s
+        config.option.dist = "worksteal"  # the duration of a property is between 10 ms and 10 s
     if config.getoption("--promises"):
         with options.errors_in_one_line():
             from tests.harness.knowledge import documentation
@@ -51,31 +52,35 @@ def pytest_cmdline_main(config):
 def pytest_configure(config):
     if config.option.help or config.option.version:
         return
-    began = time.perf_counter()
-    # With pytest-xdist this process runs no test: its workers do, which have no option dist.
+    start_time = time.perf_counter()
+    # With pytest-xdist, only the workers run tests; they have no option dist.
     runs_tests = config.getoption("dist", "no") == "no" or config.option.collectonly
     with options.errors_in_one_line():
         from tests.harness.plugin import header
 
         config.stash[OUTER] = session.set_current(options.session_for(config))
-        about = header.select_layer(config.getoption("--layer")) if runs_tests else None
+        target = header.select_layer(config.getoption("--layer")) if runs_tests else None
         if session.current().case is not None:
             from tests.harness.plugin import collection
 
             collection.validated_case_option(session.current().case)
-    register_reports(config, about, began)
+    register_reports(config, target, start_time)
 
 
-def register_reports(config, about, began: float) -> None:
-    """Register the plugins that report: header, failures, verdict, record."""
+def register_reports(config, target, start_time: float) -> None:
+    """Register the plugins that report: header, failures, verdict, record.
+
+    target: the facts of the layer under test, or None in the controller of pytest-xdist.
+    start_time: by time.perf_counter, in seconds.
+    """
     from tests.harness.plugin import reporting
 
-    told = reporting.RunReporter(config, about, began)
-    config.pluginmanager.register(told, "simplernn-report")
+    reporter = reporting.RunReporter(config, target, start_time)
+    config.pluginmanager.register(reporter, "simplernn-report")
     if hasattr(config, "workerinput"):
-        config.pluginmanager.register(reporting.WorkerReporter(about))
-    if about is None:
-        config.pluginmanager.register(reporting.ControllerReporter(told))
+        config.pluginmanager.register(reporting.WorkerReporter(target))
+    if target is None:
+        config.pluginmanager.register(reporting.ControllerReporter(reporter))
     elif config.getoption("--report-log", None):
         from tests.harness.plugin import record
 
@@ -99,10 +104,11 @@ def pytest_pycollect_makeitem(collector, name, obj):
 
 
 def pytest_make_parametrize_id(val):
-    """Name a parameter in the characters [a-z0-9_.-], which no shell interprets."""
-    if val is None or isinstance(val, (str, bool, int, float)):
-        return re.sub(r"[^a-z0-9_.-]+", "-", str(val).lower()).strip("-") or None
-    return getattr(val, "id", None) or getattr(val, "__name__", None)
+    """Return the id of a parameter in the characters [a-z0-9_.-], which no shell interprets."""
+    if not (val is None or isinstance(val, (str, bool, int, float))):
+        names = (getattr(val, name, None) for name in ("id", "name", "__name__"))
+        val = next((name for name in names if isinstance(name, str)), "")
+    return re.sub(r"[^a-z0-9_.-]+", "-", str(val).lower()).strip("-") or None
 
 
 @pytest.hookimpl(trylast=True)  # after -k and -m
@@ -116,7 +122,7 @@ def pytest_collection_modifyitems(config, items):
 
 def pytest_collection_finish():
     gc.collect()
-    gc.freeze()  # what is imported by now stays, and no collection needs to look at it again
+    gc.freeze()  # imported modules stay in memory, so no collection needs to scan them
 
 
 def pytest_runtest_teardown():

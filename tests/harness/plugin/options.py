@@ -1,4 +1,4 @@
-"""The command line: options, what they may be, and the session that they ask for."""
+"""The options of the command line, their validation, and the session that they define."""
 
 import contextlib
 
@@ -27,12 +27,12 @@ def add(parser: pytest.Parser) -> None:
     group.addoption(
         "--examples",
         metavar="N",
-        help="the number of cases to draw for each property and path, instead of the profile's",
+        help="the number of cases to draw for each property and path (default: the profile's)",
     )
     group.addoption(
         "--case",
         metavar="CASE",
-        help="run the named property on this one case, as the failure printed it",
+        help="run the named property on this one case, in the form that a failure prints",
     )
     group.addoption(
         "--promises",
@@ -44,7 +44,8 @@ def add(parser: pytest.Parser) -> None:
 
 @contextlib.contextmanager
 def errors_in_one_line():
-    """End the run with one line if the user gave or installed something unusable."""
+    """Convert a ConfigurationError within the block to a UsageError, which pytest prints in one
+    line."""
     try:
         yield
     except ConfigurationError as error:
@@ -52,8 +53,8 @@ def errors_in_one_line():
 
 
 def integer_option(config: pytest.Config, option: str, least: int) -> int | None:
-    """Return what an option gives; raise UsageError unless it is a whole number, `least` or
-    more."""
+    """Return the value of an option, or None; raise UsageError unless it is an integer of at least
+    `least`."""
     given = config.getoption(option)
     if given is None:
         return None
@@ -67,14 +68,14 @@ def integer_option(config: pytest.Config, option: str, least: int) -> int | None
 
 
 def session_for(config: pytest.Config) -> Session:
-    """Return the session that the options ask for."""
+    """Return the session that the options define."""
     profile = config.option.hypothesis_profile
-    usual = settings.get_profile(profile).max_examples
+    profile_examples = settings.get_profile(profile).max_examples
     return Session(
         profile=profile,
         seed=int(config.option.hypothesis_seed),
-        profile_examples=usual,
-        examples=int(config.getoption("--examples") or usual),
+        profile_examples=profile_examples,
+        examples=int(config.getoption("--examples") or profile_examples),
         largest_swept_size=SWEEPS.get(profile, 130),
         case=config.getoption("--case"),
         deviations=config.getoption("--deviations"),

@@ -1,37 +1,39 @@
 """The Hypothesis profiles."""
 
+from typing import Any
+
 from hypothesis import HealthCheck, Phase, settings
 
 FIXED_SEED = 0
-"""The seed of the profiles that draw the same cases in each run."""
+"""The seed of the profiles that draw equal cases in each run."""
 
-PROFILES = {
+PROFILES: dict[str, dict[str, Any]] = {
     "dev": {"max_examples": 18},
     "ci": {"max_examples": 40, "derandomize": True, "database": None, "print_blob": True},
     "nightly": {"max_examples": 400},
-    # For the selftests that plant faults: as dev, reproducible, nothing stored, nothing shrunk.
+    # For the selftests that plant faults: reproducible, without a database and without shrinking.
     "faults": {
         "phases": {Phase.explicit, Phase.generate},
         "max_examples": 16,
         "derandomize": True,
         "database": None,
     },
-    # For tests.selftest.mutation: as dev, but nobody looks at how small a failing case gets.
+    # For tests.selftest.mutation: as dev, without shrinking.
     "mutants": {"phases": {Phase.explicit, Phase.generate}, "max_examples": 18, "database": None},
 }
 
 SWEEPS = {"nightly": 520}
 """The largest size of the sweeps over every size, by profile; 130 for the others."""
 
-SHARED = {
+SHARED: dict[str, Any] = {
     "deadline": None,
-    "phases": set(Phase) - {Phase.explain},  # it runs a failing case a hundred times more
-    "suppress_health_check": [HealthCheck.too_slow],  # drawing is fast, machines may not be
+    "phases": set(Phase) - {Phase.explain},  # explaining runs a failing case a hundred times
+    "suppress_health_check": [HealthCheck.too_slow],  # a busy machine may draw slowly
     "report_multiple_bugs": False,
 }
 
 
 def register() -> None:
-    """Make the profiles known to Hypothesis."""
+    """Register the profiles with Hypothesis."""
     for name, values in PROFILES.items():
         settings.register_profile(name, **{**SHARED, **values})

@@ -1,7 +1,6 @@
-"""What the record of a run says beside its tests, so that records are joined without TensorFlow.
+"""The facts of a run in its record, so that `tests/report/` joins records without TensorFlow.
 
-A record is what pytest-reportlog writes, line by line, as the run goes;
-`tests/report/` reads it.
+pytest-reportlog writes the record, line by line, during the run.
 """
 
 import os
@@ -20,7 +19,7 @@ RUN = "run"
 
 
 class RecordPlugin:
-    """A pytest plugin that tells about the run in its first report, and so before any crash."""
+    """A pytest plugin that adds the facts of the run to its first report, before any crash."""
 
     def __init__(self, config):
         self.config = config
@@ -34,7 +33,8 @@ class RecordPlugin:
 
 
 def facts(config, items) -> dict:
-    """The run as JSON has it: what is run, where, and what is promised and known there."""
+    """Return the facts of the run in the types of JSON: layer, releases, environment, tests,
+    properties and deviations."""
     return {
         "name": os.environ.get("TOX_ENV_NAME"),
         "began": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),

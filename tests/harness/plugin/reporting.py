@@ -1,4 +1,4 @@
-"""What a run reports: the header, a readable failure, and the verdict."""
+"""The reports of a run: its header, readable failures, and the verdict."""
 
 import time
 from dataclasses import asdict
@@ -14,30 +14,30 @@ from tests.harness.plugin.verdict import Verdict
 
 
 class RunReporter:
-    """A pytest plugin. It reads everything about tests from the user properties of their reports,
-    so that it works in the same way with pytest-xdist.
+    """A pytest plugin for the header, failures and the verdict.
 
-    target: None in a process that runs no test; ControllerReporter sets it there. start_time: by
-    time.perf_counter, before TensorFlow is imported.
+    It reads all facts about tests from the user properties of their reports, which also works with
+    pytest-xdist. target: None in a process that runs no test, where ControllerReporter sets it.
+    start_time: by time.perf_counter, before the import of TensorFlow.
     """
 
     def __init__(self, config, target: Target | None, start_time: float):
         self.config, self.target, self.start_time = config, target, start_time
 
     def pytest_report_header(self):
-        return self.header() if self.target else []
+        return self.header(self.target) if self.target else []
 
-    def header(self) -> list[str]:
+    def header(self, target: Target) -> list[str]:
         """Return the lines of the header: everything that can affect numerical results."""
         profile = self.config.option.hypothesis_profile
         fixed = settings.get_profile(profile).derandomize
         run = session.current()
-        known = " ".join(self.target.deviations) or "none"
+        known = " ".join(target.deviations) or "none"
         return [
-            f"layer under test: {self.target.layer}",
-            *(f"{name}: {value}" for name, value in self.target.environment.items()),
+            f"layer under test: {target.layer}",
+            *(f"{name}: {value}" for name, value in target.environment.items()),
             f"profile: {profile}, {run.examples} examples; seed: {run.seed}"
-            + (", as in each run of this profile" if fixed else ""),
+            + (", the same in each run of this profile" if fixed else ""),
             f"sizes of this run: {sizes.format_sizes(sizes.current())}; "
             f"and each size up to {run.largest_swept_size} once",
             f"known deviations of this release: {known}",
@@ -48,14 +48,14 @@ class RunReporter:
         outcome = yield
         error = call.excinfo.value if call.excinfo is not None else None
         if isinstance(error, Mismatch):
-            told = [f"{item.nodeid}\n\n  {error}", error.context]
-            # Hypothesis's own notes, but for the case, which stands above.
+            lines = [f"{item.nodeid}\n\n  {error}", error.context]
+            # The notes of Hypothesis, without the case, which the context has.
             notes = getattr(error, "__notes__", ())
-            told += [f"\n{note}" for note in notes if not note.startswith("Falsifying")]
-            outcome.get_result().longrepr = "\n".join(told)
+            lines += [f"\n{note}" for note in notes if not note.startswith("Falsifying")]
+            outcome.get_result().longrepr = "\n".join(lines)
 
     def pytest_sessionfinish(self, session, exitstatus):
-        """Fail a run in which no property was applicable: it verified nothing."""
+        """Fail a run without any applicable property, because it verified nothing."""
         verdict = self._verdict()
         if exitstatus == 0 and verdict.not_applicable and not verdict.passed:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -65,7 +65,7 @@ class RunReporter:
         return Verdict.of(terminal.stats if terminal else {})
 
     def pytest_unconfigure(self):
-        """Print the verdict, as the last lines of the run."""
+        """Print the verdict as the last lines of the run."""
         terminal = self.config.pluginmanager.getplugin("terminalreporter")
         verdict = self._verdict()
         for name, reason in sorted(verdict.not_applicable.items()):
@@ -79,7 +79,7 @@ class RunReporter:
 
 
 class WorkerReporter:
-    """A pytest plugin for a worker of pytest-xdist: its first report carries the target."""
+    """A pytest plugin for a worker of pytest-xdist, whose first report carries the target."""
 
     def __init__(self, target: Target):
         self.pending_facts = {"target": asdict(target)}
@@ -92,8 +92,11 @@ class WorkerReporter:
 
 
 class ControllerReporter:
-    """A pytest plugin for the controller of pytest-xdist. The controller does not import TensorFlow,
-    which takes seconds and 0.6 GB; the first report of a worker carries the target."""
+    """A pytest plugin for the controller of pytest-xdist.
+
+    The controller does not import TensorFlow, which takes seconds and 0.6 GB. It gets the target
+    from the first report of a worker.
+    """
 
     def __init__(self, report: RunReporter):
         self.report, self.started = report, False
@@ -107,13 +110,16 @@ class ControllerReporter:
             self.report.target = Target(**report.target)
             terminal = self.report.config.pluginmanager.getplugin("terminalreporter")
             terminal.ensure_newline()
-            for line in self.report.header():
+            for line in self.report.header(self.report.target):
                 terminal.write_line(line)
 
+    @pytest.hookimpl(tryfirst=True)  # before pytest-xdist prints the traceback of the worker
     def pytest_testnodedown(self, error):
-        """End the run if a worker ends before it runs a test: each worker would end so."""
+        """End the run if a worker ends before it collects tests, as every other worker would."""
         if error and not self.started:
-            kind, _, why = str(error).strip().splitlines()[-1].rpartition("UsageError: ")
+            kind, _, reason = str(error).strip().splitlines()[-1].rpartition("UsageError: ")
             raise pytest.UsageError(
-                why if kind else f"the process that imports TensorFlow and the layer ends: {why}"
+                reason
+                if kind
+                else f"the process that imports TensorFlow and the layer ends: {reason}"
             )

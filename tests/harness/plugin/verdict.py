@@ -11,8 +11,9 @@ NOT_APPLICABLE = "not applicable"
 class Verdict:
     """The outcome of a run, from the user properties of its reports.
 
-    passed, failed, deviating: names of properties. not_applicable: by test, the missing features.
-    tested: the number of tests. occurred: the ids of the deviations that occurred.
+    passed, failed, deviating: names of properties. not_applicable: the missing features, by test.
+    tested, cases, rows: their numbers. largest: the largest error/bound, in `largest_test`.
+    occurred: the ids of the deviations that occurred.
     """
 
     def __init__(self):
@@ -25,7 +26,7 @@ class Verdict:
 
     @classmethod
     def of(cls, stats) -> "Verdict":
-        """Return the verdict of the terminal reporter's reports, by outcome."""
+        """Return the verdict of a run. stats: the terminal reporter's reports, by outcome."""
         self = cls()
         for outcome in ("passed", "failed", "error", "skipped", "xfailed"):
             for report in stats.get(outcome, []):
@@ -76,8 +77,8 @@ class Verdict:
     def _known(self, target: Target) -> str:
         counts = Counter(target.deviations.values())
         text = f"{counts.total()} known deviation{'' if counts.total() == 1 else 's'}"
-        of_effects = ", ".join(f"{counts[e]} {e}" for e in EFFECTS if counts[e])
-        return f"{text}: {of_effects}" if of_effects else text
+        by_effect = ", ".join(f"{counts[e]} {e}" for e in EFFECTS if counts[e])
+        return f"{text}: {by_effect}" if by_effect else text
 
     def unmatched(self, target: Target) -> list[str]:
         """Return the ids of the user's deviations that no test of the run showed."""

@@ -1,1 +1,1 @@
-"""Instruments for one subject each: dropout masks, gradients, training, time."""
+"""Instruments that measure one subject each: dropout masks, gradients, training, time, ..."""

@@ -1,19 +1,20 @@
 """A layer whose outputs are its dropout masks.
 
-With F features it has 3 F units of three kinds, linear, in this order:
+With F features it has 3 F linear units of three kinds, in this order:
 
-    sources    0 x + 0 h + 1            always 1: the bias is not dropped
-    recurrent  0 x + (source) m_h       what the recurrent mask makes of the source's last state
-    inputs     (feature) m_x + 0 h      what the input mask makes of the feature
+    sources    0 x + 0 h + 1            always 1: dropout does not affect the bias
+    recurrent  0 x + (source) m_h       the source's previous state times the recurrent mask
+    inputs     (feature) m_x + 0 h      the feature times the input mask
 
-With inputs, and initial sources, of 1, the recurrent and the input units are the two masks as they
-were at that step, scaling included, and all else is an exact 0 or 1.
+With inputs and initial states of 1, the recurrent units and the input units equal the two masks of
+the step, including their scale. All other values are exactly 0 or 1.
 """
 
 import contextlib
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -22,10 +23,10 @@ from tests.harness.paths.execution import CELL_LOOP, EAGER
 from tests.harness.paths.path import Path
 from tests.harness.target import layer
 from tests.harness.target.calls import layer_call
-from tests.harness.target.releases import tf
+from tests.harness.target.releases import REPEATABLE_LOOP, SEED_GENERATOR, tf
 
 FEATURES, ROWS, STEPS = 48, 512, 3
-P, Q = 0.3, 0.6  # rates of the inputs and of the states: p, q, 1 - p and 1 - q all differ
+P, Q = 0.3, 0.6  # rates of inputs and states; p, q, 1 - p and 1 - q all differ
 PROBE_NEEDS = frozenset({"activation", "use_bias", "return_sequences", "initial_state", "training"})
 INPUT_DROPOUT_NEEDS, RECURRENT_DROPOUT_NEEDS = (
     PROBE_NEEDS | {"dropout"},
@@ -36,13 +37,13 @@ DROPOUT_NEEDS = INPUT_DROPOUT_NEEDS | RECURRENT_DROPOUT_NEEDS
 
 @dataclass(frozen=True)
 class Masks:
-    """What a call multiplied its inputs and its states with: (batch, time, features) each."""
+    """The dropout masks of the inputs and the states of a call, (batch, time, features) each."""
 
     input: np.ndarray
     recurrent: np.ndarray
 
     def named(self):
-        """Each mask with what it is a mask of."""
+        """Return (name, mask) for both masks."""
         return ("inputs", self.input), ("states", self.recurrent)
 
     @property
@@ -50,18 +51,18 @@ class Masks:
         return np.stack([self.input, self.recurrent])
 
     def kept(self) -> "Masks":
-        """At the first step: (batch, features), whether kept."""
+        """Return the masks of the first step as booleans (batch, features): True is kept."""
         return Masks(self.input[:, 0] != 0, self.recurrent[:, 0] != 0)
 
     @classmethod
     def of(cls, outputs) -> "Masks":
-        """Read from outputs (batch, time, 3 features)."""
+        """Return the masks that outputs (batch, time, 3 features) contain."""
         _, recurrent, inputs = np.split(np.asarray(outputs), 3, axis=-1)
         return cls(inputs, recurrent)
 
 
 def probe_layer(features: int = FEATURES, **options):
-    """The layer, its weights set, for inputs (batch, time, features)."""
+    """Return the layer with its weights set, for inputs (batch, time, features)."""
     options = {"activation": None, "return_sequences": True, **options}
     with layer_call():
         made = layer.under_test().build(3 * features, features, **options)
@@ -79,33 +80,34 @@ def _weights(features: int) -> tuple[np.ndarray, ...]:
 
 
 def stacked_cell_masks(path: Path, place: int, calls: int = 1) -> list[Masks]:
-    """The masks of calls in training of the cell at that place of two that are stacked. The other
-    one hands on what it is given: before it, all but one feature; behind it, everything.
+    """Return the masks of each of some calls in training, of one of two stacked cells.
 
-    No initial state is given, so that the first step shows no recurrent mask; it is left out.
+    place: 0 or 1, the position of the cell. The other cell is the identity; before the cell, it
+    drops one feature. The calls have no initial state, so the first step shows no recurrent mask
+    and is left out.
     """
     make = type(layer.under_test().make(1).cell)
-    given, handed_on = (FEATURES, 3 * FEATURES) if place == 0 else (FEATURES + 1, FEATURES)
-    weights = [np.eye(given if place else handed_on, handed_on), np.zeros([handed_on] * 2)]
+    features, units = (FEATURES, 3 * FEATURES) if place == 0 else (FEATURES + 1, FEATURES)
+    weights = [np.eye(features if place else units, units), np.zeros((units, units))]
     weights[2 * place : 2 * place] = _weights(FEATURES)
     with layer_call():
-        cells = [make(handed_on, activation=None, use_bias=False)]
+        cells = [make(units, activation=None, use_bias=False)]
         cells.insert(place, make(3 * FEATURES, activation=None, dropout=P, recurrent_dropout=P))
         rnn = tf.keras.layers.RNN(cells, return_sequences=True)
-        rnn.build((None, None, given))
+        rnn.build((None, None, features))
         layer.set_weights(rnn, *weights)
         call = path.call(lambda x: rnn(x, training=True))
-        x = tf.ones((ROWS, STEPS, given))
+        x = tf.ones((ROWS, STEPS, features))
         return [Masks.of(call(x)[:, 1:]) for _ in range(calls)]
 
 
 def undropped_mask() -> np.ndarray:
-    """The mask of a call that drops nothing."""
+    """Return the mask of a call that drops nothing."""
     return np.ones((ROWS, STEPS, FEATURES))
 
 
 def probe_arguments(batch: int = ROWS, time: int = STEPS, features: int = FEATURES) -> dict:
-    """Inputs and initial state of 1."""
+    """Return the arguments of a call: inputs and initial state of 1."""
     return {
         "x": tf.ones((batch, time, features)),
         "initial_state": [tf.ones((batch, 3 * features))],
@@ -117,18 +119,22 @@ def unchanged_call(call):
 
 
 @session.kept(maxsize=64)
-def _call(law, path: Path, training, around, options: tuple):
-    """A new layer for each law: which numbers it draws depends on no other test."""
-    made = probe_layer(**dict(options), **dict(path.options))
+def _call(statistical, path: Path, training, around, options: tuple):
+    """Return the call of a new layer for each statistical property and path.
+
+    So the numbers that a layer draws do not depend on other tests.
+    """
+    given: dict[str, Any] = {**dict(options), **dict(path.options)}
+    made = probe_layer(**given)
     more = {} if training is None else {"training": training}
     return path.call(around(lambda x, **given: made(x, **more, **given)))
 
 
 def probe_outputs(path, training: bool | None = True, given=None, around=unchanged_call, **options):
-    """What one layer for these options gives on that path.
+    """Return the outputs of a layer with these options on that path.
 
-    training: the call's argument; None leaves it out. given: `arguments` other than the usual.
-    around: what to make of the call before it is traced.
+    training: the argument of the call; None leaves it out. given: arguments that replace
+    `probe_arguments`. around: a function that wraps the call before it is traced.
     """
     key = session.current().statistical, path, training, around, tuple(sorted(options.items()))
     with layer_call():
@@ -136,16 +142,16 @@ def probe_outputs(path, training: bool | None = True, given=None, around=unchang
 
 
 def training_masks(path: Path, dropout: float = P, recurrent_dropout: float = Q, **more) -> Masks:
-    """The masks of one call in training."""
-    rates = {"dropout": dropout, "recurrent_dropout": recurrent_dropout}
-    return Masks.of(probe_outputs(path, **rates, **more))
+    """Return the masks of one call in training."""
+    more |= {"dropout": dropout, "recurrent_dropout": recurrent_dropout}
+    return Masks.of(probe_outputs(path, **more))
 
 
 STEP_MASK = [True, False, True]
-"""A mask of the steps, the same from either end."""
+"""A mask of the steps that equals its reverse."""
 
 
-OTHER_OPTIONS = {
+OTHER_OPTIONS: dict[str, dict[str, Any]] = {
     "go_backwards": {"go_backwards": True},
     "stateful": {"stateful": True, "batch": ROWS},
     "mask": {},
@@ -161,8 +167,7 @@ OPTION_COMBINATIONS = [
 
 
 def masks_with_other_options(path: Path, calls: int = 1) -> Iterator[tuple]:
-    """The names of other options of the layer that meet, and what each of the calls in training
-    keeps."""
+    """Yield combinations of other options, and the kept entries of each call in training."""
     for names in [*OPTION_COMBINATIONS, ("dtype",), ("trainable",)]:
         if layer.under_test().missing_features(names):
             continue
@@ -170,20 +175,23 @@ def masks_with_other_options(path: Path, calls: int = 1) -> Iterator[tuple]:
         given = probe_arguments()
         if "mask" in names:
             given["mask"] = tf.constant([STEP_MASK] * ROWS)
-        if "dtype" in names:  # Keras 2 casts no states
+        if "dtype" in names:  # Keras 2 does not cast states
             given = tf.nest.map_structure(lambda value: tf.cast(value, "float16"), given)
         kept = [training_masks(path, P, P, given=given, **options).kept() for _ in range(calls)]
         yield f"with {' and '.join(names) or 'no other option'}", *kept
 
 
 def kept_with_equal_sizes() -> tuple[np.ndarray, np.ndarray]:
-    """Whether inputs and states are kept, (batch, units) each, where units are as many as features.
+    """Return the kept inputs and states, booleans (batch, units), for as many units as features.
 
-    One step of x + h with x = 1, h = 4 and rates of 1/2, so that 0, 2, 8 or 10 comes.
+    The layer computes one step of x + h with x = 1, h = 4 and rates of 1/2. Its outputs are 0, 2, 8
+    or 10.
     """
-    options = {"activation": None, "use_bias": False, "dropout": 0.5, "recurrent_dropout": 0.5}
+    rates: dict[str, Any] = {"dropout": 0.5, "recurrent_dropout": 0.5}
     with layer_call():
-        made = layer.under_test().build(FEATURES, FEATURES, **options)
+        made = layer.under_test().build(
+            FEATURES, FEATURES, activation=None, use_bias=False, **rates
+        )
         layer.set_weights(made, np.eye(FEATURES), np.eye(FEATURES))
         state = tf.fill((ROWS, FEATURES), 4.0)
         sums = made(tf.ones((ROWS, 1, FEATURES)), initial_state=[state], training=True)
@@ -191,8 +199,8 @@ def kept_with_equal_sizes() -> tuple[np.ndarray, np.ndarray]:
 
 
 def with_gradients(call):
-    """Outputs (batch, time, 3 features), and the masks that the gradients of their sum have seen:
-    its derivative by each input, and by each initial source."""
+    """Return a call whose results are outputs (batch, time, 3 features), and the gradients of their
+    sum with respect to the inputs and the initial state, which show the masks."""
 
     def run(x, initial_state):
         with tf.GradientTape() as tape:
@@ -206,13 +214,13 @@ def with_gradients(call):
 
 
 class Interruption:
-    """A linear activation that does something once, at its third evaluation: between two steps.
+    """A linear activation that calls `action` at its third evaluation, between two steps.
 
-    seen: what it was given then, outputs (batch, 3 features) of that step.
+    captured: the outputs (batch, 3 features) of that step.
     """
 
-    def __init__(self, do):
-        self.action, self.evaluations, self.captured = do, 0, None
+    def __init__(self, action):
+        self.action, self.evaluations, self.captured = action, 0, None
 
     def __call__(self, z):
         self.evaluations += 1
@@ -223,13 +231,13 @@ class Interruption:
 
 
 def next_masks(made) -> Masks:
-    """The masks of the next call of this layer in training, eager."""
+    """Call this layer eagerly in training, and return the masks."""
     with layer_call():
         return Masks.of(EAGER.call(made)(**probe_arguments(), training=True))
 
 
 def masks_after_training(**options) -> Masks:
-    """The masks of a call that is not told whether it trains, after one that was."""
+    """Return the masks of a call without `training`, after a call in training."""
     made = probe_layer(**options)
     next_masks(made)
     with layer_call():
@@ -237,7 +245,7 @@ def masks_after_training(**options) -> Masks:
 
 
 def kept_in_both_directions(rate: float) -> list[np.ndarray]:
-    """Whether each direction of Bidirectional keeps its inputs: (batch, features) each."""
+    """Return the kept inputs of each direction of Bidirectional, booleans (batch, features)."""
     options = {"activation": None, "use_bias": False, "dropout": rate}
     with layer_call():
         both = tf.keras.layers.Bidirectional(layer.under_test().make(FEATURES, **options), None)
@@ -247,7 +255,7 @@ def kept_in_both_directions(rate: float) -> list[np.ndarray]:
 
 
 def masks_after_failure(**options) -> tuple[Masks, Masks]:
-    """The masks of a call that an error in the activation ended, and those of the next call."""
+    """Return the masks of a call that the activation interrupts, and those of the next call."""
 
     def fail():
         raise RuntimeError("interrupted")
@@ -260,14 +268,14 @@ def masks_after_failure(**options) -> tuple[Masks, Masks]:
 
 
 def masks_of_cell_loop(**options) -> Masks:
-    """The masks of a loop of one's own over the cell, which is not told whether it trains."""
+    """Return the masks of a Python loop over the cell without the argument `training`."""
     with layer_call():
         outputs, _ = CELL_LOOP.call(probe_layer(**options))(**probe_arguments())
     return Masks.of(outputs)
 
 
 def masks_of_retraced_cell(**options) -> list[Masks]:
-    """The masks of steps of the cell in a loop of one's own, traced for ROWS rows and for more."""
+    """Return the masks of a step of the cell, traced for ROWS rows and then for twice as many."""
     cell = probe_layer(**options).cell
     step = tf.function(lambda x, initial_state: cell(x[:, 0], initial_state, training=True)[0])
     with layer_call():
@@ -275,7 +283,7 @@ def masks_of_retraced_cell(**options) -> list[Masks]:
 
 
 def masks_in_two_threads(**options) -> tuple[Masks, Masks]:
-    """The masks of a call, and those of another thread's call of the same layer in its midst."""
+    """Return the masks of a call, and those of another thread's call of the layer during it."""
     inner = []
 
     def call_in_another_thread():
@@ -288,12 +296,12 @@ def masks_in_two_threads(**options) -> tuple[Masks, Masks]:
 
 
 def one_training_step(features: int, **options):
-    """What one batch of training moved, and what the model predicted before.
+    """Train on one batch, and return which inputs and states dropout kept.
 
-    One row of two steps: the first alone has inputs, and the second alone a state before it, so
-    that a weight moves if and only if what it multiplies is kept. Gives, for each feature, whether
-    its input and its source's state were kept, predictions (2, 3 features), and the loss in
-    evaluation: minus their sum.
+    The batch has one row of two steps. Only the first step has inputs, and only the second step has
+    a previous state. So a weight changes if and only if dropout keeps its factor. Returns booleans
+    (features,) for the inputs and for the states of the sources, the predictions (2, 3 features)
+    before the training, and the loss in evaluation, which is minus their sum.
     """
     x = np.repeat([[[1.0], [0.0]]], features, axis=2)
     with layer_call():
@@ -313,16 +321,19 @@ def one_training_step(features: int, **options):
 
 
 def undropped_predictions(features: int) -> np.ndarray:
-    """What `trained` predicts where nothing is dropped."""
+    """Return the predictions of `one_training_step` without dropout."""
     steps = np.array([[1.0, 0.0, 1.0], [1.0, 1.0, 0.0]])  # sources, recurrent, inputs
     return np.repeat(steps, features, axis=1)
 
 
 def training_run(**options) -> dict[str, np.ndarray]:
-    """What a program draws that trains a layer: its first weights, and those after `fit`."""
+    """Return the random results of a program that trains a layer, by name.
+
+    They are its initial kernel, the kernel after `fit`, and the outputs of a call in training.
+    """
     with layer_call():
         inputs = tf.keras.Input((3, 5))
-        # A traced loop of Keras 2 draws masks in no fixed order (keras#17612).
+        # The order in which a traced loop of Keras 2 draws masks varies (keras#17612).
         made = layer.under_test().make(6, unroll=True, **options)
         model = tf.keras.Model(inputs, made(inputs))
         model.compile("sgd", "mse")
@@ -334,12 +345,52 @@ def training_run(**options) -> dict[str, np.ndarray]:
     return {"first kernel": first[0], "fitted kernel": fitted[0], "outputs in training": outputs}
 
 
-def kernels_and_mask(units: int = 100) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Kernel, recurrent kernel, and whether inputs are kept: (units, units) each, of one layer."""
-    options = {"activation": None, "bias_initializer": "zeros", "dropout": P}
-    uniform = dict.fromkeys(("kernel_initializer", "recurrent_initializer"), "random_uniform")
+def random_program(**options) -> dict[str, np.ndarray]:
+    """Return all that a program draws that trains a recurrent model in traced loops.
+
+    First weights of each layer, the order of the rows in `fit` and in a dataset, noise, and dropout
+    of the layer and around it. options: of the layer under test.
+    """
     with layer_call():
-        made = layer.under_test().build(units, units, **options, **uniform)
+        made = layer.under_test().make(6, **REPEATABLE_LOOP, **options)
+        model = tf.keras.Sequential(
+            [
+                tf.keras.Input((5,)),
+                tf.keras.layers.Embedding(9, 4),
+                tf.keras.layers.GaussianNoise(0.5),
+                made,
+                tf.keras.layers.Dropout(0.5),
+                tf.keras.layers.Dense(2),
+            ]
+        )
+        model.compile("sgd", "mse")
+        first = [weight.ravel() for weight in model.get_weights()]
+        x, y = np.random.randint(9, size=(8, 5)), np.random.normal(size=(8, 2))
+        losses = model.fit(x, y, batch_size=2, epochs=2, verbose=0).history["loss"]
+        outputs = tf.function(model)(tf.constant(x), training=True)
+        order = [int(i) for i in tf.data.Dataset.range(20).shuffle(20)]
+    return {
+        "first weights": np.concatenate(first),
+        "losses of fit": np.array(losses),
+        "fitted weights": np.concatenate([weight.ravel() for weight in model.get_weights()]),
+        "outputs in training": np.asarray(outputs),
+        "order of a dataset": np.array(order),
+        "numbers of TensorFlow": tf.random.normal((8,)).numpy(),
+        **(
+            {}
+            if SEED_GENERATOR is None
+            else {"numbers of Keras": np.asarray(tf.keras.random.normal((8,)))}
+        ),
+    }
+
+
+def kernels_and_mask(units: int = 100) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return kernel, recurrent kernel and kept inputs, (units, units) each, of one layer."""
+    names = ("kernel_initializer", "recurrent_initializer")
+    options: dict[str, Any] = {"activation": None, "bias_initializer": "zeros", "dropout": P}
+    options |= dict.fromkeys(names, "random_uniform")
+    with layer_call():
+        made = layer.under_test().build(units, units, **options)
         kernel, recurrent_kernel, bias = made.get_weights()
         layer.set_weights(made, np.eye(units), 0 * recurrent_kernel, bias)
         mask = np.asarray(made(tf.ones((units, 1, units)), training=True)) != 0

@@ -1,8 +1,9 @@
-"""Differentiating a layer on a path, and deciding whether its gradients are right."""
+"""Gradients of a layer on a path, and comparison of gradients with the reference."""
 
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -26,8 +27,11 @@ from tests.harness.target.releases import tf, tf_variable
 
 
 def loss_weights(case: Case, all_outputs: bool = True) -> tuple[np.ndarray, np.ndarray]:
-    """V (batch, time, units) in order of processing, and v (batch, units): small integers, so that
-    they are exact in every dtype. whole: whether of all outputs, or of the last alone."""
+    """Return V (batch, time, units) in order of processing, and v (batch, units).
+
+    They are small integers, which are exact in every dtype. all_outputs: whether V weights all
+    outputs instead of the last one.
+    """
     B, T, n = case.batch, case.time, case.units
     last = "" if all_outputs else f" * (np.arange({T}) == {T - 1})[:, None]"
     V = array_from_expression(f"(np.floor(noise(1, ({B}, {T}, {n})) * 5) - 2){last}")
@@ -35,25 +39,27 @@ def loss_weights(case: Case, all_outputs: bool = True) -> tuple[np.ndarray, np.n
 
 
 def problem(case: Case, all_outputs: bool = True) -> GradientProblem:
-    """The reference's problem for this case; whole: as in `weightings`."""
+    """Return the reference's problem for this case; `all_outputs`: as in `loss_weights`."""
     weights = loss_weights(case, all_outputs)
     return GradientProblem(case.recurrence, case.inputs, case.initial_state, case.mask, *weights)
 
 
 def with_probe_features(case: Case) -> Case:
-    """With a feature for each unit, zero, the gradient to which is the one to the unit's z."""
+    """Return the case with one more feature per unit, as in `GradientProblem.with_probe`.
+
+    The gradient with respect to that feature is the one with respect to the unit's z.
+    """
     kernel, inputs = probe(np.asarray(case.kernel), np.asarray(case.inputs))
-    if case.kernel.text and case.inputs.text:
+    old_kernel, old_inputs = (getattr(a, "text", None) for a in (case.kernel, case.inputs))
+    if old_kernel and old_inputs:
         zeros = f"np.zeros({(case.batch, case.time, case.units)})"
-        inputs = array_from_expression(f"np.concatenate([{case.inputs.text}, {zeros}], axis=-1)")
-        kernel = array_from_expression(
-            f"np.concatenate([{case.kernel.text}, np.eye({case.units})])"
-        )
+        inputs = array_from_expression(f"np.concatenate([{old_inputs}, {zeros}], axis=-1)")
+        kernel = array_from_expression(f"np.concatenate([{old_kernel}, np.eye({case.units})])")
     return replace(case, kernel=kernel, inputs=inputs)
 
 
 def truncated_to_exact_gradients(case: Case) -> Case:
-    """The case, cut short before its backward pass is no longer exact in its dtype."""
+    """Return the case with as many steps as its backward pass is exact for, at least one."""
     return next(
         (cut for cut in (case.split(t)[0] for t in range(case.time, 1, -1)) if _exact(cut).all()),
         case.split(1)[0],
@@ -68,12 +74,12 @@ def _exact(case: Case) -> np.ndarray:
 
 
 def single_gradient_call(tape, results, sources, weights):
-    """The gradients of <V, outputs> + <v, state>, from one call of the tape."""
+    """Return the gradients of <V, outputs> + <v, state>, from one call of the tape."""
     return tape.gradient(results, sources, output_gradients=weights)
 
 
 def separate_gradient_calls(tape, results, sources, weights):
-    """The same from one call for the outputs and one for the state."""
+    """Return the same gradients, from one call for the outputs and one for the state."""
     parts = [
         tape.gradient(result, sources, output_gradients=weight)
         for result, weight in zip(results, weights, strict=True)
@@ -82,7 +88,7 @@ def separate_gradient_calls(tape, results, sources, weights):
 
 
 def gradient_from_jacobian(tape, results, sources, weights):
-    """The same from all entries of the two Jacobian matrices."""
+    """Return the same gradients, from all entries of the two Jacobian matrices."""
     parts = [
         tf.nest.map_structure(
             lambda entries, weight=weight: tf.tensordot(weight, entries, weight.shape.rank),
@@ -95,7 +101,11 @@ def gradient_from_jacobian(tape, results, sources, weights):
 
 @dataclass(frozen=True)
 class LayerWithGradients:
-    """A layer's run together with its gradients, by argument; None where none flows."""
+    """A call that returns a layer's results and its gradients, by argument.
+
+    run: the call of the layer. made: the layer. gradient_method: such as `single_gradient_call`. A
+    gradient is None if the tape finds no connection.
+    """
 
     run: Callable
     made: object
@@ -103,7 +113,8 @@ class LayerWithGradients:
 
     def __call__(self, x, output_weights, state_weights, **more):
         state = _state(more)
-        sources = {"inputs": x, **_weights(self.made), **state}
+        runs_alone = isinstance(self.run, tf.keras.layers.Layer)
+        sources = {"inputs": x, **_weights(self.run if runs_alone else self.made), **state}
         with tf.GradientTape(persistent=self.gradient_method is not single_gradient_call) as tape:
             tape.watch([x, *state.values()])
             results = list(self.run(x, **more))
@@ -123,7 +134,7 @@ def _state(more) -> dict:
 
 @functools.lru_cache
 def gradient_path(path: Path, gradient_method: Callable) -> Path:
-    """The path that runs a layer in the same way and differentiates it there."""
+    """Return the path that runs a layer in the same way and differentiates it."""
 
     def call(made):
         if path.traced:
@@ -136,7 +147,7 @@ def gradient_path(path: Path, gradient_method: Callable) -> Path:
 def run(
     path: Path, case: Case, gradient_method: Callable = single_gradient_call
 ) -> tuple[Run, dict[str, np.ndarray]]:
-    """Results and gradients of the layer on this case, as float64, by argument."""
+    """Return the results of the layer on this case, and its gradients by argument, as float64."""
     V, v = (tf.cast(np.asarray(w), case.dtype) for w in loss_weights(case))
     results, gradients = gradient_path(path, gradient_method).results(
         case, path.layer_with_state(case), output_weights=V, state_weights=v
@@ -145,7 +156,7 @@ def run(
 
 
 def last_output_gradients(path: Path, case: Case) -> dict[str, np.ndarray]:
-    """The gradients of a layer that gives its last output and its state, by argument."""
+    """Return the gradients, by argument, of a layer that returns its last output and its state."""
     V, v = (tf.cast(np.asarray(w), case.dtype) for w in loss_weights(case, all_outputs=False))
     made = path.layer(case, return_state=True)
     _, gradients = gradient_path(path, single_gradient_call).results(
@@ -157,7 +168,8 @@ def last_output_gradients(path: Path, case: Case) -> dict[str, np.ndarray]:
 def _numbers(gradients) -> dict[str, np.ndarray]:
     if missing := [name for name, value in gradients.items() if value is None]:
         raise Mismatch(f"no gradient flows to {' and '.join(missing)}")
-    return {name: np.asarray(value, np.float64) for name, value in gradients.items()}
+    dense = {name: tf.convert_to_tensor(value) for name, value in gradients.items()}
+    return {name: np.asarray(value, np.float64) for name, value in dense.items()}
 
 
 SCRIPT_ENDING = """\
@@ -172,7 +184,7 @@ for gradient in tape.gradient([outputs, state], sources, output_gradients=[V, v]
 
 
 def script(path: Path, case: Case, all_outputs: bool = True) -> str:
-    """A program that prints the gradients on this path with TensorFlow and NumPy alone."""
+    """Return a program that prints the gradients on this path with TensorFlow and NumPy alone."""
     V, v = (tensor(w, case.dtype) for w in loss_weights(case, all_outputs))
     show = (
         SCRIPT_ENDING
@@ -183,10 +195,11 @@ def script(path: Path, case: Case, all_outputs: bool = True) -> str:
 
 
 def second_call_gradients(case: Case) -> tuple[Case, dict[str, np.ndarray]]:
-    """The gradients of the second of two calls of a stateful layer, which take the first half
-    of the steps and the rest, and the case that the second call is by itself.
+    """Return a case, and the gradients of the second of two calls of a stateful layer.
 
-    Raises Mismatch if a gradient flows to the inputs of the first.
+    The first call takes the first half of the steps, the second call the rest. The returned case
+    has the steps of the second call and its initial state. Raises Mismatch if a gradient flows to
+    the inputs of the first call.
     """
     first, second = case.split(case.time // 2)
     _, state = case.recurrence.run(first.inputs, None, first.mask)
@@ -216,8 +229,10 @@ def second_call_gradients(case: Case) -> tuple[Case, dict[str, np.ndarray]]:
 
 
 def forward_mode_products(path: Path, case: Case) -> tuple[float, float]:
-    """<V, J t> + <v, J t> for a tangent t, from the layer in forward mode, and the same from the
-    reference's gradients, <gradient, t>."""
+    """Return <V, J t> + <v, J t> for a tangent t, and the same as <gradient, t>.
+
+    The first number is from the layer in forward mode, the second from the reference's gradients.
+    """
     made, arguments = path.layer_with_state(case), call_tensors(case)
     primals = {"inputs": arguments["x"], **_weights(made), **_state(arguments)}
     tangents = _tangents(primals)
@@ -237,7 +252,7 @@ def forward_mode_products(path: Path, case: Case) -> tuple[float, float]:
 
 
 def _tangents(primals) -> dict[str, np.ndarray]:
-    """For each argument -1, 0 or 1 in each entry."""
+    """Return for each argument an array of its shape with the entries -1, 0 and 1."""
     return {
         name: np.floor(noise(3 + i, tuple(value.shape)) * 3) - 1
         for i, (name, value) in enumerate(primals.items())
@@ -245,10 +260,10 @@ def _tangents(primals) -> dict[str, np.ndarray]:
 
 
 def second_derivatives(path: Path, case: Case) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """The derivative of each gradient along a tangent, from nested tapes and from the reference.
+    """Return the derivative of each gradient along a tangent, from nested tapes and the reference.
 
-    The case is linear and of at most 3 steps. Along a line its gradients are then polynomials of
-    degree 4 at most, so that the central difference of sixth order is their derivative, exactly.
+    The case must be linear and have at most 3 steps. Its gradients along a line are polynomials of
+    degree 4 at most, so the central difference of sixth order is exactly their derivative.
     """
     made, arguments = path.layer_with_state(case), call_tensors(case)
     V, v = (tf.cast(np.asarray(w), case.dtype) for w in loss_weights(case))
@@ -278,20 +293,25 @@ def second_derivatives(path: Path, case: Case) -> dict[str, tuple[np.ndarray, np
 
 
 def assert_exact_gradients(gradients: dict[str, np.ndarray], case: Case, all_outputs=True) -> None:
-    """The gradients are those of the reference in every bit: the case is one of integers.
-    whole: as in `weightings`."""
+    """Raise Mismatch unless the gradients equal those of the reference; the case has integers only.
+
+    all_outputs: as in `loss_weights`.
+    """
     posed = problem(case, all_outputs)
     expected, largest = backpropagate(posed), FORMATS[case.dtype].integers
-    exact = {
+    bounds: dict[str, Any] = {"bias": None} | {
         name: np.where(size < largest, 0, np.inf)
         for name, size in partial_sum_bounds(posed).items()
     }
-    _assert_gradients(gradients, expected, Gradients(**{"bias": None, **exact}), case.dtype)
+    _assert_gradients(gradients, expected, Gradients(**bounds), case.dtype)
 
 
 def assert_backward_steps(run: Run, gradients: dict[str, np.ndarray], case: Case) -> None:
-    """Each step of the backward pass, and each gradient, is within its rounding bound of what
-    follows from the pass's own neighbours; the case is `probed`."""
+    """Raise Mismatch unless each gradient is within the rounding bound of its backward step.
+
+    run, gradients: of a case from `with_probe_features`. Each step starts from the layer's own
+    gradient at the next step (`reference.gradient.backward_steps`).
+    """
     dz = case.recurrence.in_order(gradients["inputs"][..., -case.units :])
     steps = backward_steps(problem(case), run.outputs, dz, case.dtype)
     _assert_gradients(gradients, steps.expected, steps.bound, case.dtype)

@@ -1,4 +1,4 @@
-"""The three weights of a layer as slots that initializers are put into."""
+"""Initial weights of a layer, and the documented initializers to try."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,25 +17,25 @@ MATRICES_ONLY = {"identity", "orthogonal"}  # "Only usable for generating 2D mat
 
 
 def weights(units: int = UNITS, features: int = FEATURES, **options) -> list[np.ndarray]:
-    """Kernel, recurrent kernel and bias of a new layer; the last two are zeros by default."""
+    """Return kernel, recurrent kernel and bias of a new layer; by default, the last two are 0."""
     zeros = {"recurrent_initializer": "zeros", "bias_initializer": "zeros"}
     with layer_call():
         return layer.under_test().build(units, features, **{**zeros, **options}).get_weights()
 
 
 def kernel(features: int, units: int, initializer="glorot_uniform", **options) -> np.ndarray:
-    """The kernel (features, units) of a new layer."""
+    """Return the kernel (features, units) of a new layer."""
     return weights(units, features, kernel_initializer=initializer, **options)[0]
 
 
 def recurrent_kernel(units: int, initializer="orthogonal", **options) -> np.ndarray:
-    """The recurrent kernel (units, units) of a new layer."""
+    """Return the recurrent kernel (units, units) of a new layer."""
     return weights(units, 1, recurrent_initializer=initializer, **options)[1]
 
 
 @dataclass(frozen=True)
 class Initializer:
-    """A documented initializer, by its name or, where it has arguments, as an object."""
+    """A documented initializer, given to the layer as a name or as an object with arguments."""
 
     name: str
     arguments: dict = field(default_factory=dict)
@@ -43,7 +43,7 @@ class Initializer:
 
     @property
     def argument(self):
-        """What is given to the layer."""
+        """The argument of the layer's constructor."""
         return initializer_object(self.name, **self.arguments) if self.as_object else self.name
 
     def expected(self, shape: tuple[int, ...]) -> ExpectedWeights:
@@ -55,15 +55,15 @@ class Initializer:
 
 
 def initializer_object(name: str, **arguments):
-    """The initializer of that documented function's name as an object of its class."""
+    """Return the initializer of that name as an object of its class."""
     return getattr(tf.keras.initializers, name.title().replace("_", ""))(**arguments)
 
 
-UNRELIABLE_NAMES = {"constant", "identity"}  # in some releases
+UNRELIABLE_NAMES = {"constant", "identity"}  # some releases do not know them
 INITIALIZER_NAMES = tuple(
     Initializer(n, as_object=False) for n in INITIALIZERS if n not in UNRELIABLE_NAMES
 )
-"""All but those that have a test of their own, since some releases do not know their names."""
+"""The initializers by name, without UNRELIABLE_NAMES, which a separate property tests."""
 INITIALIZER_OBJECTS = (
     *(Initializer(name) for name in INITIALIZERS if "_" in name),
     Initializer("constant", {"value": 3.0}),
@@ -73,9 +73,9 @@ INITIALIZER_OBJECTS = (
     Initializer("random_normal", {"mean": 1.0, "stddev": 0.2}),
     Initializer("truncated_normal", {"mean": -1.0, "stddev": 0.5}),
     *(
-        Initializer("variance_scaling", {"scale": 2.5, "mode": mode, "distribution": law})
+        Initializer("variance_scaling", {"scale": 2.5, "mode": mode, "distribution": distribution})
         for mode in ("fan_in", "fan_out", "fan_avg")
-        for law in ("uniform", "truncated_normal", "untruncated_normal")
+        for distribution in ("uniform", "truncated_normal", "untruncated_normal")
     ),
 )
 
@@ -85,22 +85,21 @@ FAN_DEPENDENT = tuple(
     for kind in (*INITIALIZER_NAMES, *INITIALIZER_OBJECTS)
     if kind.name.startswith(("he_", "lecun_", "variance"))
 )
-"""Those that depend on the number of inputs, or of outputs, alone."""
+"""The initializers that depend only on the number of inputs or of outputs."""
 
 
 def initialized_weights(
     kinds: tuple[Initializer, ...],
 ) -> Iterator[tuple[str, np.ndarray, ExpectedWeights]]:
-    """What was put into a slot, the weight that came, and what is promised of it.
+    """Yield for each initializer and weight: the argument, the weight and the expected weights.
 
-    A layer has three slots: each gets another initializer, in turns, so that one that reached
-    another slot than its own would be seen in both.
+    The three weights of a layer get different initializers. So a layer that swaps two of them
+    fails in both weights.
     """
     vectors = [kind for kind in kinds if kind.name not in MATRICES_ONLY]
     for i, first in enumerate(kinds):
         chosen = (first, kinds[(i + 4) % len(kinds)], vectors[(i + 2) % len(vectors)])
-        given = {
-            slot: kind.argument for slot, kind in zip(INITIALIZER_ARGUMENTS, chosen, strict=True)
-        }
-        for slot, kind, weight in zip(INITIALIZER_ARGUMENTS, chosen, weights(**given), strict=True):
-            yield f"{slot}={kind}", weight, kind.expected(weight.shape)
+        named = dict(zip(INITIALIZER_ARGUMENTS, chosen, strict=True))
+        drawn = weights(**{argument: kind.argument for argument, kind in named.items()})
+        for (argument, kind), weight in zip(named.items(), drawn, strict=True):
+            yield f"{argument}={kind}", weight, kind.expected(weight.shape)

@@ -1,4 +1,6 @@
-"""A stateful layer, driven through calls, resets and refusals, beside a state in NumPy."""
+"""A stateful layer in a sequence of calls, resets and rejected calls, and its expected state."""
+
+from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
@@ -12,7 +14,7 @@ from tests.harness.target.layer import CLIP
 from tests.harness.target.releases import reset_state, set_state, stateful_start
 
 STATEFUL_CHOICES = {
-    "batch": (2, 3),
+    "batch": (2, 1, 3),
     "large": (None,),
     "activation": (CLIP,),
     "initial_state": (False,),
@@ -20,7 +22,7 @@ STATEFUL_CHOICES = {
     "zero_output_for_mask": (False,),
     "magnitude": ("one",),
 }
-"""A stateful layer is built for its batch: a trace is made for each."""
+"""The cases of stateful layers: few batch sizes, because each needs another layer and trace."""
 
 SEEDS = st.integers(0, 99)
 STATEFUL_STEPS = st.lists(
@@ -35,16 +37,16 @@ STATEFUL_STEPS = st.lists(
     ),
     max_size=8,
 )
-"""What is done to a stateful layer, one after the other."""
+"""A strategy of steps: the name of a method of StatefulLayer, and its arguments."""
 
 
 def small_integers(seed: int, *shape: int) -> np.ndarray:
-    """-1, 0 and 1: with an activation that clips, every sum is exact in every dtype."""
+    """Return integers from -1 to 1: with the activation CLIP, sums are exact in every dtype."""
     return np.floor(noise(seed, shape) * 3) - 1
 
 
 def integer_layer(units: int, features: int, batch: int | None = None, **options):
-    """The layer under test, built, with such integers for weights."""
+    """Return the layer under test, built, with `small_integers` as weights."""
     made = layer.under_test().build(units, features, batch, **options)
     layer.set_weights(
         made, *(small_integers(i, *w.shape) for i, w in enumerate(made.get_weights()))
@@ -56,14 +58,19 @@ FRACTION_BITS = {"float32": 16, "float64": 40}
 
 
 def exact_values(dtype: str, seed: int, *shape: int) -> np.ndarray:
-    """Numbers in [-1, 1], multiples of 2^-DIGITS, or integers where there are no digits to spare:
-    a product with small integers, and a sum of some tens, is exact in the dtype."""
-    digits = FRACTION_BITS.get(dtype, 0)
-    return np.ldexp(np.round(np.ldexp(2 * noise(seed, shape) - 1, digits)), -digits)
+    """Return numbers in [-1, 1] with FRACTION_BITS fractional bits; integers for half types.
+
+    Sums of tens of products of these numbers with small integers are exact in the dtype.
+    """
+    bits = FRACTION_BITS.get(dtype, 0)
+    return np.ldexp(np.round(np.ldexp(2 * noise(seed, shape) - 1, bits)), -bits)
 
 
 class StatefulLayer:
-    """The layer of a case on a path, stateful, and what its state should be."""
+    """The stateful layer of a case on a path, and its expected state (batch, units).
+
+    mixed: whether it has a mixed policy. sequences: whether it returns sequences.
+    """
 
     def __init__(self, case: Case, path: Path, mixed: bool, sequences: bool):
         self.path = path.with_options(dtype=f"mixed_{case.dtype}") if mixed else path
@@ -74,13 +81,13 @@ class StatefulLayer:
         self.reset()
 
     def apply(self, step: tuple) -> None:
-        """One of STEPS, and the state that is left behind; Mismatch where either is wrong."""
+        """Take one of STATEFUL_STEPS; raise Mismatch if its results or the new state are wrong."""
         what, *values = step
         getattr(self, what.replace(" ", "_"))(*values)
         assert_same("kept state", np.asarray(self.made.states[0]), self.state)
 
     def _next(self, seed: int, time: int) -> Case:
-        """A case that starts from the state."""
+        """Return a case that starts from the expected state."""
         shape = (self.case.batch, time)
         mask = None if self.case.mask is None else noise(seed + 1, shape) < 0.7
         inputs = exact_values(self.case.dtype, seed, *shape, self.case.features)
@@ -118,14 +125,15 @@ class StatefulLayer:
         shapes = [w.shape for w in self.case.weights]
         weights = [small_integers(8 * seed + i, *shape) for i, shape in enumerate(shapes)]
         names = ("kernel", "recurrent_kernel", "bias")[: len(weights)]
-        self.case = replace(self.case, **dict(zip(names, weights, strict=True)))
+        changes: dict[str, Any] = dict(zip(names, weights, strict=True))
+        self.case = replace(self.case, **changes)
         layer.set_weights(self.made, *weights)
 
     def reject_another_batch(self, seed: int) -> None:
         self._assert_rejected("inputs of another batch", seed, axis=0)
 
     def reject_other_features(self, seed: int) -> None:
-        if not self.path.traced:  # what a trace refuses is TensorFlow's business
+        if not self.path.traced:  # a tf.function rejects another shape before the layer sees it
             self._assert_rejected("inputs of other features", seed, axis=2)
 
     def _assert_rejected(self, what: str, seed: int, axis: int) -> None:

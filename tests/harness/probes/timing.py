@@ -1,8 +1,8 @@
-"""Time, measured so that a busy machine decides nothing; and what is better counted than timed.
+"""Comparison of times on a busy machine, and counts of graphs, operations and calls.
 
-Identical code, timed in blocks on a busy machine, gave ratios from 0.44 to 1.7. So what is compared
-is timed in turns, in alternating order, and judged by how many of the paired ratios are above a
-factor: a number whose law is known whatever the noise, as long as it hits both sides alike.
+Identical code, timed in separate blocks on a busy machine, gave ratios from 0.44 to 1.7. So two
+calls are timed in pairs of alternating order, and a sign test counts the ratios above a factor. Its
+level does not depend on the noise, if the noise affects both calls equally.
 """
 
 import contextlib
@@ -18,73 +18,76 @@ from tests.harness.compare.assertions import Mismatch
 from tests.harness.target.releases import tf
 
 FALSE_ALARM_PROBABILITY = 1e-9
-"""How probable it may be that a gate of time fails although the median ratio is what is allowed."""
+"""The probability that a timing test fails although the median ratio is the allowed factor."""
 
 MAX_PAIRS = 40
 MIN_ABOVE = int(stats.binom.isf(FALSE_ALARM_PROBABILITY, MAX_PAIRS, 0.5)) + 1
-"""The sign test: the fewest of all pairs that are above the factor as improbably as that."""
+"""The critical value of the sign test, which rejects if this many ratios are above the factor."""
 
 MIN_PAIRS = 9
-"""Pairs that are timed in any case, for the median."""
+"""The smallest number of pairs, for the median."""
 
 MIN_ROUNDS = 5
-"""Rounds of a measurement."""
+"""The smallest number of rounds of a measurement."""
 
 
 class UndecidedWarning(UserWarning):
-    """A gate of time that passes, though it seems slow: the machine is too busy to tell."""
+    """A timing test passes although the median ratio exceeds the factor: the noise is too large."""
 
 
 def seconds(call: Callable) -> float:
-    """The time of a call, without the collection of garbage."""
+    """Return the duration of a call in seconds, with garbage collection disabled."""
     collecting = gc.isenabled()
     gc.disable()
-    began = time.perf_counter()
+    start = time.perf_counter()
     try:
         call()
-        return time.perf_counter() - began
+        return time.perf_counter() - start
     finally:
         if collecting:
             gc.enable()
 
 
 def time_in_turns(calls: Mapping[Hashable, Callable], budget: float) -> dict[Hashable, np.ndarray]:
-    """Seconds (rounds,) of each call, one after the other, in the other order in each next round.
+    """Return the durations (rounds,) of each call in seconds, timed in alternating order.
 
-    There are so many rounds as fit into the budget, in seconds, and at least FEWEST. A round before
-    them does not count: it makes the traces.
+    budget: the total duration in seconds; there are at least MIN_ROUNDS rounds. One more round at
+    the start is not timed, because it traces.
     """
     names = list(calls)
-    took = {name: [] for name in names}
+    durations: dict[Hashable, list[float]] = {name: [] for name in names}
     for call in calls.values():
         call()
-    ends, rounds = time.perf_counter() + budget, 0
-    while rounds < MIN_ROUNDS or time.perf_counter() < ends:
+    end, rounds = time.perf_counter() + budget, 0
+    while rounds < MIN_ROUNDS or time.perf_counter() < end:
         for name in names if rounds % 2 else reversed(names):
-            took[name].append(seconds(calls[name]))
+            durations[name].append(seconds(calls[name]))
         rounds += 1
-    return {name: np.array(times) for name, times in took.items()}
+    return {name: np.array(times) for name, times in durations.items()}
 
 
 @dataclass(frozen=True)
 class Cost:
-    """a + b T seconds of T steps."""
+    """The cost a + b T of T steps, in seconds: `fixed` is a, `step` is b."""
 
     fixed: float
     step: float
 
 
-def fit_cost(lengths: Sequence[int], took: Sequence[float]) -> Cost:
-    """The a, b >= 0 with the smallest sum of ((a + b T - t) / t)^2: relative errors, so that the
-    shortest counts as much as the longest."""
-    t, T = np.asarray(took, float), np.asarray(lengths, float)
+def fit_cost(lengths: Sequence[int], durations: Sequence[float]) -> Cost:
+    """Return the a, b >= 0 with the smallest sum of ((a + b T - t) / t)^2.
+
+    lengths: the numbers of steps T. durations: the times t in seconds. Errors are relative, so that
+    short sequences have the same weight as long ones.
+    """
+    t, T = np.asarray(durations, float), np.asarray(lengths, float)
     (fixed, step), _ = optimize.nnls(np.column_stack([1 / t, T / t]), np.ones_like(t))
     return Cost(float(fixed), float(step))
 
 
 @dataclass(frozen=True)
 class Ratios:
-    """Paired ratios, and whether their median is above a factor."""
+    """Paired ratios of durations, and the sign test of their median against a factor."""
 
     ratios: tuple[float, ...]
     factor: float
@@ -99,7 +102,8 @@ class Ratios:
 
     @property
     def fails(self) -> bool:
-        """The sign test rejects that the median is at most the factor, at the level ALARM."""
+        """Whether the sign test rejects a median of at most the factor, at the level
+        FALSE_ALARM_PROBABILITY."""
         return self.above >= MIN_ABOVE
 
     @property
@@ -115,21 +119,22 @@ class Ratios:
 
 
 def paired_ratios(one: Callable, other: Callable, factor: float) -> Ratios:
-    """Ratios of the time of one to that of the other, in alternating order.
+    """Return the ratios of the durations of two calls, timed in alternating order.
 
-    At most PAIRS of them, and no more than FEW once the test of `Ratios.fails` cannot reject any
-    longer: that changes nothing in its level, and what is right is soon done.
+    There are at most MAX_PAIRS ratios. After MIN_PAIRS, the measurement stops as soon as
+    `Ratios.fails` cannot become true. This does not change the level of the test, and saves time
+    where the layer is fast enough.
     """
     one(), other()
-    ratios = []
+    ratios: list[float] = []
     while len(ratios) < MAX_PAIRS:
         if len(ratios) % 2:
-            took, reference = seconds(one), seconds(other)
+            numerator, denominator = seconds(one), seconds(other)
         else:
-            reference, took = seconds(other), seconds(one)
-        ratios.append(took / reference)
-        lost = sum(r <= factor for r in ratios)
-        if len(ratios) >= MIN_PAIRS and lost > MAX_PAIRS - MIN_ABOVE:
+            denominator, numerator = seconds(other), seconds(one)
+        ratios.append(numerator / denominator)
+        not_above = sum(r <= factor for r in ratios)
+        if len(ratios) >= MIN_PAIRS and not_above > MAX_PAIRS - MIN_ABOVE:
             break
     return Ratios(tuple(ratios), factor)
 
@@ -139,39 +144,39 @@ def paired_ratios(one: Callable, other: Callable, factor: float) -> Ratios:
 
 @contextlib.contextmanager
 def count_calls(owner, name: str) -> Iterator[list]:
-    """The calls of that attribute of an object or class, one entry each."""
-    right, calls = getattr(owner, name), []
-    own = vars(owner).get(name)
+    """Record the calls of an attribute of an object or class within the block, one entry each."""
+    original, calls = getattr(owner, name), []
+    attribute = vars(owner).get(name)
 
     def call(*args, **more):
         calls.append(name)
-        return right(*args, **more)
+        return original(*args, **more)
 
     setattr(owner, name, call)
     try:
         yield calls
     finally:
-        if own is None:
+        if attribute is None:
             delattr(owner, name)
         else:
-            setattr(owner, name, own)
+            setattr(owner, name, attribute)
 
 
 def graphs_built(call: Callable, *arguments) -> int:
-    """How many graphs TensorFlow makes in that call, for traces, loops and functions alike."""
+    """Return the number of graphs that TensorFlow builds in a call: of traces, loops, functions."""
     with count_calls(tf.Graph, "__init__") as graphs:
         call(*arguments)
     return len(graphs)
 
 
 def operation_count(call: Callable, *arguments) -> int:
-    """The number of operations in the graph of a function, and in all that it calls."""
+    """Return the number of operations in the graph of a function and of the functions it calls."""
     graph = tf.function(call).get_concrete_function(*arguments).graph.as_graph_def()
     return len(graph.node) + sum(len(function.node_def) for function in graph.library.function)
 
 
 def assert_count(what: str, got, expected) -> None:
-    """A count is exact: Mismatch if it differs."""
+    """Raise Mismatch unless a count is the expected one."""
     if got != expected:
         raise Mismatch(f"{what}: expected {expected}, got {got}")
 
@@ -180,8 +185,10 @@ def assert_count(what: str, got, expected) -> None:
 
 
 def while_loop(kernel, recurrent_kernel, bias):
-    """h_t = tanh(x_t W + b + h_{t-1} U) in a tf.while_loop: a function of x (batch, time, features)
-    that gives outputs and state, as the layer does."""
+    """Return h_t = tanh(x_t W + b + h_{t-1} U) in a tf.while_loop.
+
+    It is a function of x (batch, time, features) that returns outputs and state, as the layer does.
+    """
 
     def call(x):
         rows = tf.transpose(x, (1, 0, 2))
@@ -200,7 +207,7 @@ def while_loop(kernel, recurrent_kernel, bias):
 
 
 def scan_loop(kernel, recurrent_kernel, bias):
-    """The same by tf.scan."""
+    """Return the same function with tf.scan."""
 
     def call(x):
         outputs = tf.scan(
@@ -214,7 +221,7 @@ def scan_loop(kernel, recurrent_kernel, bias):
 
 
 def python_loop(kernel, recurrent_kernel, bias):
-    """The same by a loop of Python."""
+    """Return the same function with a Python loop."""
 
     def call(x):
         h, outputs = tf.zeros((x.shape[0], kernel.shape[1]), x.dtype), []
@@ -227,7 +234,7 @@ def python_loop(kernel, recurrent_kernel, bias):
 
 
 def numpy_loop(kernel, recurrent_kernel, bias):
-    """The same in NumPy alone, on arrays."""
+    """Return the same function in NumPy, for arrays."""
 
     def call(x):
         outputs = np.empty((*x.shape[:2], kernel.shape[1]), x.dtype)

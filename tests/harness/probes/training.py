@@ -1,6 +1,7 @@
-"""Training a small model that has the layer under test in it, in float64, in three ways."""
+"""Training of a small float64 model with the layer under test, in three ways."""
 
 import contextlib
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -24,12 +25,12 @@ WEIGHT_NAMES = ("kernel", "recurrent_kernel", "bias", "dense_kernel", "dense_bia
 
 @contextlib.contextmanager
 def float64_floatx():
-    """Losses, metrics and optimizers take Keras's own default type, not that of the model.
+    """Make float64 the default dtype of losses, metrics and optimizers within the block.
 
-    The policy of layers without a dtype is made of that type where it is first asked for, and then
-    stays: it is asked for before.
+    They ignore the dtype of the model.
     """
     before = tf.keras.backend.floatx()
+    # The first use of the global policy takes its dtype from floatx, and later uses keep it.
     tf.keras.mixed_precision.global_policy()
     tf.keras.backend.set_floatx("float64")
     try:
@@ -39,7 +40,7 @@ def float64_floatx():
 
 
 def training_model(weights: Weights, batch: int | None = None, time: int | None = None, **options):
-    """SimpleRNN with the options, then Dense, with these weights, for float64 inputs."""
+    """Return a float64 model of SimpleRNN with the options, then Dense, with these weights."""
     features, units = weights["kernel"].shape
     outputs = weights["dense_kernel"].shape[1]
     inputs = tf.keras.Input((time, features), batch_size=batch, dtype="float64")
@@ -54,7 +55,7 @@ def weights_of(made) -> Weights:
 
 
 def train_with_fit(made, batches, optimizer, loss) -> Training:
-    """`fit`, one epoch for each batch, so that each loss is seen."""
+    """Train with `fit`, one epoch per batch, so that the history has each loss."""
     made.compile(optimizer, loss)
     epochs = {"steps_per_epoch": 1, "epochs": len(batches)}
     losses = made.fit((b for b in batches), **epochs, shuffle=False, verbose=0).history["loss"]
@@ -69,7 +70,10 @@ def train_with_train_on_batch(made, batches, optimizer, loss) -> Training:
 def train_with_tape(
     made, batches, optimizer, loss, observe=lambda weights, predictions: None
 ) -> Training:
-    """The loop that a user would write; `seen` is shown each step's weights and predictions."""
+    """Train in a loop with a GradientTape.
+
+    observe: called before each step with the weights and the predictions.
+    """
     losses = []
     for x, y in batches:
         with tf.GradientTape() as tape:
@@ -83,7 +87,7 @@ def train_with_tape(
 
 
 def with_dropout_masks(batches, steps, rates: dict) -> list:
-    """The batches, each with the masks that its step's weights and predictions tell."""
+    """Return the batches with their dropout masks, inferred from weights and predictions."""
     return [
         (x, y, infer_dropout_masks(Trainer(weights, sgd(0.0)), x, predictions, **rates))
         for (x, y), (weights, predictions) in zip(batches, steps, strict=True)
@@ -100,9 +104,15 @@ TRAINING_METHODS = {
 def assert_matches_reference_training(
     way: str, make_trainer, batches, optimizer, loss, batch=None, time=None, **options
 ) -> Training:
-    """TensorFlow's losses and weights are those of the reference, from the same weights and, with
-    dropout, from the masks that a loop with a tape shows."""
-    run, steps = TRAINING_METHODS[way], []
+    """Raise Mismatch unless losses and weights are those of the reference, within rounding.
+
+    way: a key of TRAINING_METHODS; with dropout, "tape", which shows the masks to the reference.
+    make_trainer: returns a new reference trainer. optimizer, loss: return new objects of Keras.
+    batch, time: the fixed sizes of the model's input, if any. options: of the layer. Returns the
+    losses and weights of TensorFlow.
+    """
+    run: Callable = TRAINING_METHODS[way]
+    steps: list[tuple] = []
     if rates := {name: rate for name, rate in options.items() if "dropout" in name}:
         run = partial(run, observe=lambda *step: steps.append(step))
     with float64_floatx(), layer_call():
@@ -111,16 +121,16 @@ def assert_matches_reference_training(
     if rates:
         batches = with_dropout_masks(batches, steps, rates)
     expected, bound = train(make_trainer, batches), rounding_spread(make_trainer, batches)
-    for what, value, wanted, far in [
+    for what, value, wanted, tolerance in [
         ("losses", got.losses, expected.losses, bound.losses),
         *((n, got.weights[n], expected.weights[n], bound.weights[n]) for n in expected.weights),
     ]:
-        assert_within(what, value, wanted, np.broadcast_to(far, wanted.shape), "float64")
+        assert_within(what, value, wanted, np.broadcast_to(tolerance, wanted.shape), "float64")
     return got
 
 
 def assert_not_trained(made, inputs) -> None:
-    """A step of training leaves the weights of a layer as they are."""
+    """Raise Mismatch if a step of training changes the weights of a layer."""
     before = made.get_weights()
     with layer_call():
         train_once(made, inputs)

@@ -26,14 +26,19 @@ SEQUENCE = tf.constant(small_integers(9, 2, 3, 2), tf.float32)
 
 
 def for_sequence(batch=None, **options):
-    """The layer for SEQUENCE, with sequences, and integers that stay exact in both passes."""
+    """Return a layer for SEQUENCE with integer weights; both passes are exact."""
     return integer_layer(
         3, 2, batch, **{"activation": "linear", "return_sequences": True, **options}
     )
 
 
 def assert_carries_state_over(call, by_hand, to_reset=None):
-    """A second call goes on where the first ended, and one after a reset begins anew."""
+    """Raise Mismatch unless a second call continues from the state of the first, and a call after a
+    reset starts from zeros.
+
+    call, by_hand: functions of SEQUENCE that return lists of tensors. to_reset: a stateful layer to
+    reset before a third call, if any.
+    """
     with layer_call():
         got = [*call(SEQUENCE), *call(SEQUENCE)]
         expected = [*by_hand(SEQUENCE), *by_hand(SEQUENCE)]
@@ -45,10 +50,12 @@ def assert_carries_state_over(call, by_hand, to_reset=None):
 
 
 def assert_computed_shapes(made, x):
-    """What compute_output_shape and a symbolic call say are the shapes of the results."""
-    come = [tuple(part.shape) for part in tf.nest.flatten(made(x))]
+    """Raise Mismatch unless compute_output_shape and a symbolic call give the returned shapes."""
+    returned = [tuple(part.shape) for part in tf.nest.flatten(made(x))]
     symbol = tf.keras.Input(x.shape[1:], batch_size=x.shape[0])
     symbolic = [tuple(part.shape) for part in tf.nest.flatten(made(symbol))]
     computed = flat_shapes(made.compute_output_shape(tuple(x.shape)))
-    if not come == computed == symbolic:
-        raise Mismatch(f"shapes: {come} come, {computed} are computed, {symbolic} are symbolic")
+    if not returned == computed == symbolic:
+        raise Mismatch(
+            f"shapes: {returned} are returned, {computed} are computed, {symbolic} are symbolic"
+        )

@@ -1,1 +1,1 @@
-"""The three kinds of property: generated, example and statistical."""
+"""The kinds of property: generated, example and statistical."""

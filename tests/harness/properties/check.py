@@ -1,4 +1,4 @@
-"""One property on one path in one run."""
+"""The check of one generated property on one path."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -19,7 +19,12 @@ from tests.harness.target import layer
 
 
 class Check:
-    """One property on one path in one run: it counts, explains what fails, and can be repeated."""
+    """The check of one property on one path in one run.
+
+    id: the node id of its test. cases, rows: the numbers of checked cases and batch rows. drawn:
+    the number of cases that Hypothesis drew. expected: the number of cases that fail as known.
+    largest: the largest error/bound. occurred_deviations: the known deviations that occurred.
+    """
 
     def __init__(self, prop: GeneratedProperty, path: Path, id: str):
         self.prop, self.path, self.id = prop, path, id
@@ -28,7 +33,7 @@ class Check:
         self.occurred_deviations: dict[str, deviations.Deviation] = {}
 
     def test(self) -> Callable:
-        """The Hypothesis test: a stream of its own, which depends on its id and the run's seed."""
+        """Return the Hypothesis test. Its seed depends on the id and the seed of the run."""
 
         def test(case, **drawn):
             self.drawn += 1
@@ -45,8 +50,10 @@ class Check:
         )
 
     def verify(self, case: Case, drawn: Mapping[str, object]) -> None:
-        """Check the property on one case; Mismatch where the layer departs in a way that is not
-        known."""
+        """Check the property on one case; raise Mismatch for a departure that is not known.
+
+        drawn: the values of the property's further strategies, by name.
+        """
         session.current().largest_ratio = 0.0
         self.cases += 1
         self.rows += case.batch
@@ -68,7 +75,7 @@ class Check:
         self.largest = max(self.largest, session.current().largest_ratio)
 
     def _check_known_behaviour(self, known, case: Case, drawn: Mapping[str, object]) -> None:
-        """Where the wrong behaviour can be stated, the layer must show it, and no other one."""
+        """Raise Mismatch unless the layer shows the wrong behaviour that a deviation states."""
         for name in {d.instead for d in known if d.instead and d.shown_by == self.prop.name}:
             instead = replace(case, equivalent_case=deviations.EQUIVALENT_CASES[name](case))
             try:
@@ -78,23 +85,25 @@ class Check:
                 raise
 
     def replay(self, text: str) -> None:
-        """Check the property on the one case that a failure printed."""
+        """Check the property on the case of a `--case` option."""
         self.verify(**parse_case_option(text))
 
     def verify_named_cases(self) -> None:
-        """Check the property on the cases that every run tries, after the drawn ones: what those
-        find, Hypothesis makes small."""
+        """Check the property on its named cases.
+
+        They run after the drawn cases, because Hypothesis shrinks a drawn case that fails.
+        """
         for case in self.prop.named_cases(self.path):
             self.verify(case, {})
 
     def sweep(self) -> None:
-        """Check the property on each of the cases that it is to be checked on."""
-        for case in self.prop.all_cases(self.path):
+        """Check the property on each case of `all_cases`."""
+        for case in self.prop.all_cases(self.path) if self.prop.all_cases else ():
             self.verify(case, {})
 
     @property
     def starvation_message(self) -> str:
-        """What to tell where too few cases were drawn to say anything; empty where enough were."""
+        """The message of a property with too few drawn cases, or "" if there were enough."""
         asked = self.prop.example_count(self.path)
         if self.prop.all_cases is not None or self.drawn >= asked / 2:
             return ""
@@ -103,23 +112,25 @@ class Check:
     def _explain(self, case, prepared, drawn, text, known) -> str:
         extra = "".join(f"\n  {name} = {value!r}" for name, value in drawn.items())
         run = session.current()
-        how = f'--case "{text}"' if text else f"--hypothesis-seed={run.seed}"
+        options = f'--case "{text}"' if text else f"--hypothesis-seed={run.seed}"
         name = layer.under_test().name
-        how += "" if name == layer.DEFAULT else f" --layer {name}"
+        options += "" if name == layer.DEFAULT else f" --layer {name}"
         return (
             f"  {self.prop.source} says: {self.prop.sentence}\n"
             f"  path: {self.path}\n  case = {case!r}{extra}{different_failure_note(known)}\n\n"
-            f'To repeat it:\n\npytest "{self.id}" {how}\n\n'
-            f"It was found with --hypothesis-seed={run.seed}, whose sizes are "
+            f'To repeat the failure:\n\npytest "{self.id}" {options}\n\n'
+            f"The run had --hypothesis-seed={run.seed} and these sizes: "
             f"{sizes.format_sizes(sizes.current())}.\n\n"
-            f"To see it with TensorFlow and NumPy alone:\n\n"
+            f"To reproduce it with TensorFlow and NumPy alone:\n\n"
             f"{self.prop.script(self.path, prepared)}"
         )
 
 
 def format_case_option(case: Case, drawn: Mapping[str, object]) -> str | None:
-    """The text for `--case` that stands for a case and further values; None where there is no such
-    text, since a value prints as nothing that can be read back."""
+    """Return the text for `--case` of a case and further values.
+
+    Returns None if a value has no text that `parse_case_option` can evaluate.
+    """
     text = ", ".join([repr(case), *(f"{name}={value!r}" for name, value in drawn.items())])
     try:
         parse_case_option(text)
@@ -129,8 +140,10 @@ def format_case_option(case: Case, drawn: Mapping[str, object]) -> str | None:
 
 
 def parse_case_option(text: str) -> dict:
-    """The arguments of `Check.verify` that a text for `--case` stands for; ValueError, with one
-    line, if it is none."""
+    """Return the arguments of `Check.verify` for a text of `--case`.
+
+    Raises ValueError with a message of one line if the text is not a case.
+    """
     try:
         found = evaluate_case_text(f"dict(case={text})", nan=np.nan, inf=np.inf)
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Evidence for or against a law, with finite-sample inequalities only."""
+"""The evidence of a statistical property, from finite-sample inequalities only."""
 
 import functools
 
@@ -13,30 +13,33 @@ from tests.harness.compare.assertions import Mismatch, assert_same, assert_withi
 from tests.harness.properties.registry import all_properties
 
 FAMILY_ERROR = 1e-9
-"""How probable it may be that a whole run rejects any law although all of them hold."""
+"""The probability that any statistical property of a run fails although all of them hold."""
 
 
 RESOLUTION = 2.0**-16
-"""How far the distribution function of TensorFlow's random numbers may be from the documented one:
-they are made from 23 random bits, and rounding moves few of them by more than that."""
+"""A bound of the distance between the distribution function of TensorFlow's random numbers and the
+documented one. TensorFlow computes them from 23 random bits, and rounding moves few of them by more
+than this."""
 
 
 AGREEMENT_PROBABILITY = 2.0**-20
-"""How probable it is, at most, that two numbers agree that are made from 23 random bits each."""
+"""An upper bound of the probability that two numbers agree, each computed from 23 random bits."""
 
 
 @functools.cache
 def significance_level() -> float:
-    """The level of one law on one path: FAMILY, divided by the number of those."""
+    """Return the level of one property on one path: FAMILY_ERROR divided by their number."""
     return FAMILY_ERROR / sum(
         len(p.paths) for p in all_properties().values() if p.kind == "statistical"
     )
 
 
 class Evidence:
-    """What one law has shown on one path: names, and log-probabilities if the law holds.
+    """The evidence against one statistical property on one path.
 
-    The number of entries does not depend on what is drawn, so that they share the law's level.
+    entries: (description, logarithm of a p-value). Their number does not depend on the drawn
+    numbers, so they share the level of the property. exact_checks: the number of checks without
+    statistics.
     """
 
     def __init__(self):
@@ -44,25 +47,28 @@ class Evidence:
         self.exact_checks = 0
 
     def check_distribution(
-        self, what: str, sample, law: Distribution, dtype: str = "float32"
+        self, what: str, sample, expected: Distribution, dtype: str = "float32"
     ) -> None:
-        """The elements of the sample are draws from that law; beyond its interval lies none."""
+        """Test that the elements of the sample are independent draws from the distribution.
+
+        Raises Mismatch if an element is outside the support by more than 4 u, or is NaN.
+        """
         sample = np.asarray(sample, np.float64)
         self.exact_checks += 1
-        ends = np.array([law.low, law.high])
-        allowed = 4 * FORMATS[dtype].u * np.abs(ends)
-        outside = ~((sample >= law.low - allowed[0]) & (sample <= law.high + allowed[1]))  # or NaN
-        if outside.any():
-            worst = sample.flat[np.argmax(outside)]
-            raise Mismatch(f"{what}: {worst:.9g} is outside [{law.low:.9g}, {law.high:.9g}]")
-        self._add(f"{what}: distribution", distribution.dkw(sample, law, RESOLUTION))
-        if law.stddev is not None:
-            self._add(f"{what}: variance", distribution.chi_square(sample, law))
-        elif np.isfinite(ends).all():
-            self._add(f"{what}: extremes", distribution.extremes(sample, law, RESOLUTION))
+        low, high = expected.support()
+        slack = 4 * FORMATS[dtype].u
+        inside = (sample >= low - slack * abs(low)) & (sample <= high + slack * abs(high))
+        if not inside.all():  # NaN is not inside
+            worst = sample.flat[np.argmin(inside)]
+            raise Mismatch(f"{what}: {worst:.9g} is outside [{low:.9g}, {high:.9g}]")
+        self._add(f"{what}: distribution", distribution.dkw(sample, expected, RESOLUTION))
+        if distribution.is_normal(expected):
+            self._add(f"{what}: variance", distribution.chi_square(sample, expected))
+        elif np.isfinite([low, high]).all():
+            self._add(f"{what}: extremes", distribution.extremes(sample, expected, RESOLUTION))
 
     def check_probability(self, what: str, outcomes, p: float) -> None:
-        """Each of these independent outcomes is true with probability p."""
+        """Test that each of these independent outcomes is true with probability p."""
         count, trials = int(np.count_nonzero(outcomes)), np.size(outcomes)
         low, high = distribution.clopper_pearson(count, trials, significance_level())
         self._add(
@@ -72,7 +78,7 @@ class Evidence:
         )
 
     def check_mean(self, what: str, sample, mean: float, low: float, high: float) -> None:
-        """Independent numbers in [low, high] have that mean."""
+        """Test that independent numbers in [low, high] have that mean."""
         found = float(np.mean(sample))
         self._add(
             f"{what}: average {found:.4g}, and not {mean:.4g}",
@@ -80,12 +86,12 @@ class Evidence:
         )
 
     def check_independence(self, what: str, a, b, p: float = 0.5, q: float | None = None) -> None:
-        """Events of probability p and q, independent of each other, agree as often as those."""
+        """Test that events of probability p and q agree as often as independent events do."""
         q = p if q is None else q
         self.check_probability(f"{what} agree", np.equal(a, b), p * q + (1 - p) * (1 - q))
 
     def check_independent_entries(self, what: str, bits, p: float = 0.5) -> None:
-        """Entries (rows, columns) of a matrix of events of probability p, in disjoint pairs."""
+        """Test that events (rows, columns) of probability p are independent, in disjoint pairs."""
         bits = np.asarray(bits)
         rows, columns = (size // 2 for size in bits.shape)
         for how, a, b in (
@@ -98,7 +104,7 @@ class Evidence:
                 self.check_independence(f"{what}: {how}", a, b, p)
 
     def check_haar(self, what: str, matrices) -> None:
-        """Draws of any shapes (rows, columns), with orthonormal columns or rows, are uniform."""
+        """Test that matrices (rows, columns) with orthonormal columns or rows are uniform."""
         made = [rosenblatt(q if q.shape[0] >= q.shape[1] else q.T) for q in matrices]
         unit = uniform(0, 1)
         parts = {
@@ -112,7 +118,7 @@ class Evidence:
     def check_initializer(
         self, what: str, weight, promise: ExpectedWeights, dtype: str = "float32"
     ) -> None:
-        """A weight is what its initializer promises, whichever kind of promise it is."""
+        """Test a weight against the distribution or the values that its initializer promises."""
         weight = np.asarray(weight, np.float64)
         if isinstance(promise, Distribution):
             self.check_distribution(what, weight, promise, dtype)
@@ -123,19 +129,22 @@ class Evidence:
             self.check_equal(what, weight, promise.astype(dtype))
 
     def check_orthogonality(self, what: str, weight, gain: float, dtype: str = "float32") -> None:
+        """Raise Mismatch unless the residual of Q^T Q = gain^2 I is below LAPACK_THRESHOLD."""
         self.exact_checks += 1
         residual = orthogonality_residual(weight, dtype, gain)
         if not residual < LAPACK_THRESHOLD:
             raise Mismatch(f"{what}: ||Q^T Q - g^2 I|| / (g^2 n eps) is {residual:.3g}")
 
     def check_equal(self, what: str, got, expected) -> None:
-        """Equal in every bit."""
+        """Raise Mismatch unless two arrays are equal."""
         self.exact_checks += 1
         assert_same(what, got, expected)
 
     def check_scale(self, what: str, kept, rate: float, dtype: str = "float32") -> None:
-        """All numbers are 1 / (1 - rate): three roundings, the first of rate, which 1 - rate
-        enlarges by rate / (1 - rate)."""
+        """Raise Mismatch unless all numbers are 1 / (1 - rate), within three roundings.
+
+        The subtraction 1 - rate amplifies the rounding of rate by rate / (1 - rate).
+        """
         self.exact_checks += 1
         scale = 1 / (1 - rate)
         bound = (2 + rate * scale) * FORMATS[dtype].u * scale
@@ -143,8 +152,10 @@ class Evidence:
         assert_within(what, kept, expected, np.full_like(expected, bound), dtype)
 
     def check_different(self, what: str, a, b) -> None:
-        """Draws from different seeds are not the same: a few numbers may agree by chance, of four
-        or more never all."""
+        """Test that draws from different seeds differ.
+
+        Single numbers may agree by chance. A test of four or more numbers fails if all agree.
+        """
         n = np.size(a)
         agreeing = int(np.count_nonzero(np.asarray(a) == np.asarray(b)))
         self._add(
@@ -156,15 +167,17 @@ class Evidence:
         self.entries.append((what, log_p))
 
     def decide(self) -> float:
-        """The largest log(p) / log(level), or Mismatch if it is above 1: what is that improbable
-        is no chance. The entries share the level of one law."""
+        """Return the largest log(p) / log(level); raise Mismatch if it exceeds 1.
+
+        The entries share the level of the property equally.
+        """
         if not self.entries:
             return 0.0
         bound = float(np.log(significance_level() / len(self.entries)))
         what, log_p = min(self.entries, key=lambda entry: entry[1])
         if log_p < bound:
             raise Mismatch(
-                f"{what}; as improbable as exp({log_p:.4g}) at most if the law holds, and below "
-                f"exp({bound:.4g}) it is rejected"
+                f"{what}; if the documentation holds, the probability is at most exp({log_p:.4g}), "
+                f"which is below the level exp({bound:.4g})"
             )
         return log_p / bound

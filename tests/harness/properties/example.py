@@ -1,4 +1,4 @@
-"""Properties that need no generated case."""
+"""Example properties: fixed checks without generated cases."""
 
 import functools
 import inspect
@@ -17,7 +17,10 @@ from tests.harness.target import layer
 
 @dataclass(frozen=True)
 class ExampleProperty:
-    """One sentence of the documentation that needs no generated case to be checked."""
+    """One sentence of the documentation, checked without generated cases.
+
+    The fields are the arguments of `example`.
+    """
 
     name: str
     body: Callable
@@ -29,12 +32,12 @@ class ExampleProperty:
 
 
 def example(source: str, sentence: str, *, needs: Collection[str] = ()):
-    """Make a property of a test that needs no case: a count, a default, something refused.
+    """Decorate a test that raises Mismatch to make it a property without generated cases.
 
-    source, sentence, needs: as in `promise`; a test that is parametrized by an `argument` of the
-    constructor needs that one too, one by a `dtype` that dtype, and one by a `path` of the harness
-    what that path needs. The test raises Mismatch where the layer departs. A deviation that it
-    shows is one without a witness: its `where` names arguments of the test.
+    source, sentence, needs: as in `generated`. A test that is parametrized by an `argument` of the
+    constructor, a `dtype` or a `path` also needs that argument, that dtype, or the features of that
+    path. A deviation that the test shows has no witness, and its `where` names arguments of the
+    test.
     """
 
     def decorate(body):
@@ -49,7 +52,7 @@ def example(source: str, sentence: str, *, needs: Collection[str] = ()):
                 needs |= path.required_features
             record_sentence(record_property, prop, layer.under_test().missing_features(needs))
             record_property("cases", 1)
-            facts = {k: str(v) if isinstance(v, Path) else v for k, v in arguments.items()}
+            facts = {name: _fact(value) for name, value in arguments.items()}
             known = [d for d in active.active_deviations() if d.occurs_in(prop.name, facts)]
             session.current().largest_ratio = 0.0
             with expect_deviations(known, record_property):
@@ -62,9 +65,23 @@ def example(source: str, sentence: str, *, needs: Collection[str] = ()):
             if session.current().largest_ratio:
                 record_property("error/bound", session.current().largest_ratio)
 
-        own = inspect.signature(body).parameters.values()
-        recording = inspect.Parameter("record_property", inspect.Parameter.KEYWORD_ONLY)
-        test.__signature__ = inspect.Signature([*own, recording])
+        parameters = inspect.signature(body).parameters.values()
+        fixture = inspect.Parameter("record_property", inspect.Parameter.KEYWORD_ONLY)
+        test.__signature__ = inspect.Signature([*parameters, fixture])
         return test
 
     return decorate
+
+
+def _fact(value):
+    """An argument as a deviation names it: paths, and NaN, which is unlike itself, by name."""
+    return str(value) if isinstance(value, Path) or _is_nan(value) else value
+
+
+def _is_nan(value) -> bool:
+    return isinstance(value, float) and value != value
+
+
+def usual(some: Collection, every: Collection) -> Collection:
+    """Return the parameters of a test that takes seconds: some, or every one in a search."""
+    return every if session.current().is_search else some

@@ -1,4 +1,4 @@
-"""What a test expects to fail: known deviations, and features that the layer lacks."""
+"""Expected failures from known deviations, and skips for features that the layer lacks."""
 
 import contextlib
 from collections.abc import Callable, Iterable
@@ -13,9 +13,10 @@ from tests.harness.properties.registry import AnyProperty
 
 @contextlib.contextmanager
 def expect_deviations(known: list[Deviation], record: Callable[[str, object], None]):
-    """Make a known departure within the block an expected failure.
+    """Turn a known departure within the block into an expected failure (xfail).
 
-    Raises Mismatch if the layer departs in another way, and fails the test if it does not depart.
+    record: pytest's `record_property`. Raises Mismatch if the layer departs in another way, and
+    fails the test if the layer does not depart.
     """
     try:
         yield
@@ -26,29 +27,32 @@ def expect_deviations(known: list[Deviation], record: Callable[[str, object], No
         mismatch.context = mismatch.context + different_failure_note(known)
         raise
     else:
-        if told := active.vanished_messages(known):
-            pytest.fail(told, pytrace=False)
+        if message := active.vanished_messages(known):
+            pytest.fail(message, pytrace=False)
 
 
 def different_failure_note(known: Iterable[Deviation]) -> str:
-    """What to tell where a known deviation would fail in another way; empty without one."""
-    ways = "".join(f"\n  known deviation {d.id}: {d.departs}" for d in known)
-    return f"{ways}\n  but this is another failure than the known one" if ways else ""
+    """Return the note that a failure differs from that of the known deviations, or ""."""
+    lines = "".join(f"\n  known deviation {d.id}: {d.departs}" for d in known)
+    return f"{lines}\n  but this failure differs from the known one" if lines else ""
 
 
 def xfail_as_known(known: Iterable[Deviation]) -> None:
-    """End the test as one that fails in a known way."""
+    """End the test as an expected failure (xfail)."""
     pytest.xfail("; ".join(f"{d.id}: {d.departs}" for d in known))
 
 
 def record_sentence(record: Callable, prop: AnyProperty, missing: list[str]) -> None:
-    """Record what is promised; skip, recorded as not applicable, where the layer lacks options."""
+    """Record the sentence of a property; skip the test if the layer lacks features.
+
+    missing: the names of these features.
+    """
     record("promise", f"{prop.source}: {prop.sentence}")
     skip_if_unsupported(record, missing)
 
 
 def skip_if_unsupported(record: Callable, missing: list[str]) -> None:
-    """Skip, recorded as not applicable, where the layer lacks what is named."""
+    """Skip the test, and record it as not applicable, if `missing` names any feature."""
     if missing:
         record("not applicable", ", ".join(missing))
         pytest.skip(f"not applicable: the layer has no {', '.join(missing)}")

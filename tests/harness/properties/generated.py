@@ -1,4 +1,4 @@
-"""From a sentence of the documentation and a body to a property that can be checked on any path."""
+"""Generated properties: sentences of the documentation that are checked on drawn cases."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -16,24 +16,33 @@ from tests.harness.paths.path import SEQUENCES_AND_STATE, Path
 from tests.harness.properties.registry import PROPERTIES
 from tests.harness.target import layer
 
-EXAMPLES_PER_PLAN = 4  # how often a path that traces uses each plan, at least
+EXAMPLES_PER_PLAN = 4  # the smallest number of examples of each plan on a path that traces
 SECONDARY_FRACTION = 0.75  # properties that primary ones imply get this fraction of the examples
 MIN_EXAMPLE_FRACTION = 0.3  # expensive properties get no smaller fraction
-PLAN_LIMITS = 3, 48  # the fewest and the most; more would only fill the memory with traces
+PLAN_LIMITS = 3, 48  # the smallest and the largest pool; traces of more plans fill the memory
 
 
 @dataclass(frozen=True)
 class GeneratedProperty:
-    """One sentence of the documentation, checked on any case, on each path where it has a meaning.
+    """One sentence of the documentation, checked on drawn cases on each applicable path.
 
-    body: a function of a case, a path and further drawn values, that raises Mismatch. The other
-    arguments: as in `generated` and `sweep`.
+    body: a function of a case, a path and further drawn values, which raises Mismatch. source: the
+    documented object, such as "SimpleRNN". sentence: the words of its documentation. choices:
+    replacements of the choices of `plans.run_choices`. integers: whether all values are integers.
+    paths: the paths of the property. nightly_paths: more paths in a search. needs: features of the
+    layer without which the property is not applicable. exhaustive_over: options whose combinations
+    are all tried on paths that do not trace. primary: whether the property decides what the layer
+    computes; it then gets all examples of the profile on expensive paths, too, and each run tries
+    the named corners. prepare: a function that changes each drawn case. script: returns the program
+    that a failure prints. trace_cost, case_cost: the cost of a trace or a case in units of an
+    ordinary one, by which the number of traces or cases is divided. strategies: the strategies of
+    further arguments, by name. all_cases: see `sweep`.
     """
 
     body: Callable
     source: str
     sentence: str
-    choices: Mapping[str, tuple]
+    choices: plans.Choices
     integers: bool
     paths: Collection[Path]
     nightly_paths: Collection[Path]
@@ -55,23 +64,23 @@ class GeneratedProperty:
 
     @property
     def paths_in_this_run(self) -> list[Path]:
-        """The paths on which it is checked in the run that is under way."""
-        asked = (*self.paths, *(self.nightly_paths if session.current().is_search else ()))
-        return [path for path in asked if not path.unsupported & self.needs]
+        """The applicable paths of the run in progress."""
+        paths = (*self.paths, *(self.nightly_paths if session.current().is_search else ()))
+        return [path for path in paths if not path.unsupported & self.needs]
 
     def missing_features(self, path: Path) -> list[str]:
-        """The features that this property needs on that path and the layer has not."""
+        """Return the features that the property needs on that path and the layer lacks."""
         return layer.under_test().missing_features(
             self.needs | path.required_features | SEQUENCES_AND_STATE
         )
 
     def example_count(self, path: Path) -> int:
-        """How many cases are drawn for that path, as the run asks for."""
+        """Return the number of cases to draw on that path."""
         run = session.current()
-        asked = min(run.examples, run.profile_examples) if path.leaks_memory else run.examples
-        return max(1, round(asked * self._share(path)))
+        examples = min(run.examples, run.profile_examples) if path.leaks_memory else run.examples
+        return max(1, round(examples * self._example_fraction(path)))
 
-    def _share(self, path: Path) -> float:
+    def _example_fraction(self, path: Path) -> float:
         return (
             1.0
             if self.primary
@@ -80,24 +89,24 @@ class GeneratedProperty:
         )
 
     def _choices(self, path: Path) -> Mapping[str, tuple]:
-        """What its cases are drawn from on that path."""
+        """Return the choices of its cases on that path."""
         choices = plans.narrowed_choices(
             self.choices, path.choices, {"dtype": tuple(layer.under_test().features & {*FORMATS})}
         )
         return plans.without_features(choices, path.unsupported | layer.lacking_choices())
 
     def strategy(self, path: Path) -> SearchStrategy[Case]:
-        """The cases that it is checked on."""
-        plans = None
+        """Return the strategy of its cases on that path."""
+        pool = None
         if path.traced:
             run = session.current()
-            usual = round(min(run.examples, run.profile_examples) * self._share(path))
-            plans = int(np.clip(usual // EXAMPLES_PER_PLAN, *PLAN_LIMITS))
-            plans = max(2, plans // self.trace_cost)
-        return strategies.cases(self._choices(path), self.integers, plans, not path.fixed_shape)
+            examples = min(run.examples, run.profile_examples) * self._example_fraction(path)
+            pool = int(np.clip(round(examples) // EXAMPLES_PER_PLAN, *PLAN_LIMITS))
+            pool = max(2, pool // self.trace_cost)
+        return strategies.cases(self._choices(path), self.integers, pool, not path.fixed_shape)
 
     def named_cases(self, path: Path) -> Iterator[Case]:
-        """The cases that every run tries on that path beside those that are drawn."""
+        """Yield the named cases that every run tries on that path."""
         if self.primary and not (path.traced and self.trace_cost > 1):
             yield from corners.corners(self._choices(path), self.integers)
         if self.exhaustive_over and not path.traced:
@@ -106,7 +115,7 @@ class GeneratedProperty:
     def known_deviations(
         self, path: Path, facts: Mapping[str, object]
     ) -> list[deviations.Deviation]:
-        """The deviations that are why this release fails on such a case."""
+        """Return the deviations that explain a failure on that path and a case with these facts."""
         return [d for d in active.active_deviations() if d.explains(self.name, path.name, facts)]
 
 
@@ -114,7 +123,7 @@ def generated(
     source: str,
     sentence: str,
     *,
-    choices: Mapping[str, tuple] | None = None,
+    choices: plans.Choices | None = None,
     integers: bool = False,
     paths: Collection[Path] = EXECUTION_PATHS,
     nightly_paths: Collection[Path] = (),
@@ -129,15 +138,7 @@ def generated(
 ):
     """Decorate a function of (case, path, ...), which raises Mismatch, to make it a property.
 
-    source: the documented object, such as "SimpleRNN". sentence: the words of its documentation.
-    choices, integers: as in `cases.strategies.cases`. paths: where the property runs; nightly_paths:
-    where it runs as well in a search. needs: features of the layer without which the property is
-    not applicable. exhaustive_over: options whose combinations are all tried on paths that do not
-    trace. primary: whether the property decides what the layer computes; then expensive paths get
-    all examples of the profile, too, and each run tries the named corners. prepare: a function that
-    changes each drawn case. script: the program that a failure prints. trace_cost, case_cost: the
-    cost of a trace or a case in units of an ordinary one; the property gets that many times fewer.
-    strategies: the strategies of further arguments, by name.
+    The arguments are the fields of GeneratedProperty.
     """
 
     def decorate(body):
@@ -172,12 +173,14 @@ def sweep(
     paths: Collection[Path],
     needs: Collection[str] = (),
 ):
-    """Decorate a function of (case, path) to make it a property of exactly the cases that
-    `all_cases` gives for a path. The other arguments: as in `generated`."""
+    """Decorate a function of (case, path) to make it a property of a fixed set of cases.
+
+    all_cases: returns the cases for a path. The other arguments: as in `generated`.
+    """
 
     def decorate(body):
-        made = generated(source, sentence, paths=paths, needs=needs)(body)
-        made = PROPERTIES[made.name] = replace(made, all_cases=all_cases)
-        return made
+        prop = generated(source, sentence, paths=paths, needs=needs)(body)
+        prop = PROPERTIES[prop.name] = replace(prop, all_cases=all_cases)
+        return prop
 
     return decorate

@@ -11,14 +11,26 @@ NOT_PROPERTIES = {"harness", "selftest", "report", "benchmarks", "docs"}
 
 
 class AnyProperty(Protocol):
-    """What the three kinds of property have in common."""
+    """The common attributes of the three kinds of property."""
 
-    name: str
-    kind: str  # generated, example or statistical
-    body: Callable
-    source: str
-    sentence: str
-    paths: Collection
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def kind(self) -> str:
+        """Return "generated", "example" or "statistical"."""
+
+    @property
+    def body(self) -> Callable: ...
+
+    @property
+    def source(self) -> str: ...
+
+    @property
+    def sentence(self) -> str: ...
+
+    @property
+    def paths(self) -> Collection: ...
 
 
 PROPERTIES: dict[str, AnyProperty] = {}

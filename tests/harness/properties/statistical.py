@@ -1,7 +1,7 @@
-"""From a law and a body that gathers evidence for or against it to a test on each path.
+"""Statistical properties: sentences about random numbers, tested on a fixed number of draws.
 
-A law is tested on draws of a fixed number with a fixed seed, or a fresh one, and never under
-`@given`: a search finds the unlucky seed.
+They do not use `@given`: a search would find an unlucky seed. The seed of the draws depends on the
+seed of the run, the property and the path.
 """
 
 import contextlib
@@ -24,29 +24,33 @@ from tests.harness.target.releases import tf
 
 
 class StatisticalProperty:
-    """One sentence about what is drawn at random, tested on a fixed number of draws on each path.
+    """One sentence about random numbers, tested on a fixed number of draws on each path.
 
-    body: a function of Evidence and a path, which it gives evidence to, or raises Mismatch.
+    body: a function of (evidence, path) that adds evidence or raises Mismatch. The other arguments:
+    as in `statistical`.
     """
 
     kind = "statistical"
 
-    def __init__(self, body, source, sentence, on, needs):
+    def __init__(self, body, source, sentence, paths, needs):
         self.name, self.body = body.__name__, body
         self.file = body.__module__.replace(".", "/") + ".py"
-        self.source, self.sentence, self.paths = source, sentence, tuple(on)
+        self.source, self.sentence, self.paths = source, sentence, tuple(paths)
         self.needs = frozenset(needs)
 
     def missing_features(self, path: Path) -> list[str]:
-        """The features that this law needs on that path and the layer has not."""
+        """Return the features that the property needs on that path and the layer lacks."""
         return layer.under_test().missing_features(self.needs | path.required_features)
 
     def known_deviations(self, path: Path) -> list[deviations.Deviation]:
-        """The deviations that are why this release does not keep the law on that path."""
+        """Return the deviations that explain a failure on that path."""
         return [d for d in active.active_deviations() if d.explains(self.name, path.name, {})]
 
     def check(self, path: Path, record: Callable[[str, object], None]) -> None:
-        """Test the law on that path, and record how much was seen and how improbable it was."""
+        """Test the property on that path, and record the numbers of entries and checks.
+
+        record: pytest's `record_property`.
+        """
         evidence, run = Evidence(), session.current()
         before, run.statistical = run.statistical, (self.name, path)
         try:
@@ -55,7 +59,8 @@ class StatisticalProperty:
             record("surprise", evidence.decide())
         except Mismatch as mismatch:
             mismatch.context = (
-                f"  {self.source} says: {self.sentence}\n  path: {path}\n\nTo repeat it:\n\n"
+                f"  {self.source} says: {self.sentence}\n  path: {path}\n\n"
+                "To repeat the failure:\n\n"
                 f'pytest "{self.file}::{self.name}[{path}]" --hypothesis-seed={run.seed}'
             )
             raise
@@ -67,8 +72,11 @@ class StatisticalProperty:
 
 @contextlib.contextmanager
 def seeded(seed: int):
-    """Every global source of random numbers starts from that seed; all but TensorFlow's, which
-    cannot be read, are put back."""
+    """Seed every global source of random numbers within the block.
+
+    The states of Python's and NumPy's sources are restored at its end. TensorFlow's state cannot be
+    read, so it is not restored.
+    """
     state, numpy_state = random.getstate(), np.random.get_state()
     tf.keras.utils.set_random_seed(seed)
     try:
@@ -93,16 +101,16 @@ def statistical(
     """
 
     def decorate(body):
-        made = StatisticalProperty(body, source, sentence, paths, needs)
-        PROPERTIES[made.name] = made
+        prop = StatisticalProperty(body, source, sentence, paths, needs)
+        PROPERTIES[prop.name] = prop
 
         @pytest.mark.statistical
-        @pytest.mark.parametrize("path", made.paths, ids=str)
+        @pytest.mark.parametrize("path", prop.paths, ids=str)
         def test(path, record_property):
             undocumented = [] if is_documented else ["documentation of it"]
-            record_sentence(record_property, made, made.missing_features(path) + undocumented)
-            with expect_deviations(made.known_deviations(path), record_property):
-                made.check(path, record_property)
+            record_sentence(record_property, prop, prop.missing_features(path) + undocumented)
+            with expect_deviations(prop.known_deviations(path), record_property):
+                prop.check(path, record_property)
 
         test.__name__, test.__doc__ = body.__name__, body.__doc__
         test.__module__ = body.__module__

@@ -1,1 +1,1 @@
-"""The layer under test, and the releases of TensorFlow and Keras."""
+"""The layer under test, and the differences between releases of TensorFlow and Keras."""

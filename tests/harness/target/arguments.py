@@ -1,4 +1,4 @@
-"""The constructor's arguments: values to try, and how to compare what a layer has with them."""
+"""The constructor's arguments: values to try, and comparison with the values that a layer has."""
 
 import numpy as np
 
@@ -15,7 +15,7 @@ CELL_ARGUMENTS = (
     "seed",
     *(f"{part}_{kind}" for part in PARTS for kind in ("initializer", "regularizer", "constraint")),
 )
-"""The arguments of a cell made by itself."""
+"""The constructor arguments of a cell."""
 RNN_ARGUMENTS = (
     "return_sequences",
     "return_state",
@@ -24,7 +24,7 @@ RNN_ARGUMENTS = (
     "unroll",
     "zero_output_for_mask",
 )
-"""The arguments of an RNN of a cell, which are flags."""
+"""The boolean constructor arguments of RNN."""
 
 NON_DEFAULT_VALUES = {
     "activation": ("relu", None, "softsign"),
@@ -64,13 +64,15 @@ _SERIALIZERS = {
 }
 
 
-NOT_EXPOSED = "nothing that tells it"
-"""What a layer has of an argument that neither it, nor its cell, nor its configuration tells."""
+NOT_EXPOSED = "no attribute or configuration entry for it"
+"""Sentinel: the layer exposes the argument neither as an attribute nor in its configuration."""
 
 
 def normalized_value(argument: str, value):
-    """A value of that argument as something that can be compared: a name, a number, or a
-    class's name and configuration."""
+    """Return a comparable form of a value of that argument.
+
+    That is a name, a number, or a pair of a class's name and its configuration.
+    """
     kind = _SERIALIZERS.get(argument.rsplit("_", 1)[-1])
     if kind is not None and (value is None or isinstance(value, (str, dict))):
         value = kind.get(value)
@@ -84,8 +86,10 @@ def normalized_value(argument: str, value):
 
 
 def exposed_value(made, argument: str):
-    """What a layer says that it has, in the same form, or UNTOLD: by an attribute of its own or
-    of its cell, or else by its configuration."""
+    """Return the layer's value of the argument as in `normalized_value`, or NOT_EXPOSED.
+
+    It is an attribute of the layer, or of its cell, or an entry of its configuration.
+    """
     if argument == "dtype":
         return made.dtype_policy.name
     for holder in (made, getattr(made, "cell", None)):
@@ -96,7 +100,10 @@ def exposed_value(made, argument: str):
 
 
 def assert_keeps_argument(made, argument: str, value, what: str) -> None:
-    """What was made with that value of an argument, or of what was, says that it has it."""
+    """Raise Mismatch unless the layer exposes this value of the argument.
+
+    what: the name of the layer or of its copy in the message.
+    """
     with layer_call():
         kept = exposed_value(made, argument)
     if kept != normalized_value(argument, value):
@@ -116,9 +123,9 @@ INVALID_VALUES = {
     "kernel_constraint": ("no such constraint", 3),
     "recurrent_constraint": ("no such constraint", 3),
     "bias_constraint": ("no such constraint", 3),
-    "dropout": (-0.5, 1.5, "half"),
-    "recurrent_dropout": (-0.5, 1.5, "half"),
+    "dropout": (-0.5, 1.5, "half", np.nan),
+    "recurrent_dropout": (-0.5, 1.5, "half", np.nan),
     "dtype": ("no such dtype",),
     "no_such_argument": (1,),
 }
-"""Values that no documented argument takes."""
+"""Values that the documentation of each argument excludes."""

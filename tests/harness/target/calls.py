@@ -1,4 +1,4 @@
-"""Calls of the layer under test: what it raises, and what it must refuse."""
+"""Calls of the layer under test that may raise, and calls that it must reject."""
 
 import contextlib
 import traceback
@@ -11,11 +11,12 @@ from tests.harness.target.releases import tf
 
 @contextlib.contextmanager
 def layer_call(*lacking: type[Exception]):
-    """Whatever the layer raises on a documented case is a departure from the documentation.
+    """Report an exception that the layer raises within the block as a Mismatch.
 
-    An exception is the layer's if it passed through code of TensorFlow, of Keras or of the layer.
-    All others are the suite's own and remain what they are; so does that memory is short. lacking:
-    what Python raises in the block itself where the layer lacks a method or an argument.
+    An exception is the layer's if its traceback passes through TensorFlow, Keras or the module of
+    the layer. Other exceptions are errors of the suite and propagate, as do errors for lack of
+    memory. lacking: exceptions that Python raises in the block itself if the layer lacks a method
+    or an argument; they are reported, too.
     """
     try:
         yield
@@ -30,7 +31,7 @@ def layer_call(*lacking: type[Exception]):
 
 def _raised_within_layer(error: Exception) -> bool:
     theirs = {"tensorflow", "keras", "tf_keras", layer.under_test().make.__module__}
-    theirs |= {"copy", "pickle", "json"}  # which are given nothing but a layer or what it gave
+    theirs |= {"copy", "pickle", "json"}  # the suite passes them only layers and their results
     frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
     names = (str(frame.f_globals.get("__name__")) for frame in frames)
     return any(name in theirs or name.partition(".")[0] in theirs for name in names)
@@ -43,11 +44,14 @@ REJECTION_ERRORS = (
     tf.errors.InvalidArgumentError,
     tf.errors.OutOfRangeError,
 )
-"""What says that something is refused; any other exception is an accident on the way."""
+"""Exceptions that reject an argument; any other exception is an unrelated error."""
 
 
 def assert_rejected(what: str, call: Callable, *types: type[Exception]) -> None:
-    """The call raises one of these exceptions, REFUSALS unless given, from within the layer."""
+    """Raise Mismatch unless the call raises one of `types` from within the layer.
+
+    what: the rejected argument, for the message. types: REJECTION_ERRORS, unless given.
+    """
     try:
         with layer_call():
             call()

@@ -1,4 +1,4 @@
-"""What may change a layer's numbers or speed, for headers and records."""
+"""The settings of the machine and the packages that can affect results or speed."""
 
 import os
 import platform
@@ -9,7 +9,7 @@ from tests.harness.target.releases import KERAS, KERAS_2, TENSORFLOW, tf
 
 
 def environment() -> dict[str, str]:
-    """What may change a layer's numbers or speed, by name, for headers and records."""
+    """Return everything that can affect numerical results or speed, by name."""
     build = tf.sysconfig.get_build_info()
     features = [f for f in ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd") if f in _cpu()]
     onednn = os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default")

@@ -1,4 +1,4 @@
-"""The layer under test: which one it is, what it can do, and building one."""
+"""The layer under test: its selection, its features, and building it."""
 
 import functools
 import importlib
@@ -6,6 +6,7 @@ import inspect
 import re
 import sys
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -14,12 +15,12 @@ from tests.harness import session
 from tests.harness.cases import plans
 from tests.harness.cases.case import CALL_ARGUMENTS, CLIP, DEFAULTS
 from tests.harness.configuration import ConfigurationError
-from tests.harness.target.releases import FORMULAS, KERAS_2, tf
+from tests.harness.target.releases import FORMULAS, KERAS_2, REMAT_SCOPE, tf
 
 DEFAULT = "tf.keras.layers:SimpleRNN"
 
 OPTIONS = DEFAULTS | ({"time_major": False} if KERAS_2 else {})
-"""The documented constructor arguments of SimpleRNN beside units, with their defaults."""
+"""The documented constructor arguments of SimpleRNN except `units`, with their defaults."""
 
 
 @tf.keras.utils.register_keras_serializable("simplernn_verify")
@@ -28,21 +29,28 @@ def clip(z):
 
 
 LAYERS_BEFORE_CLEARING = 200
-"""How many layers may be dead and keep memory all the same."""
+"""The number of built layers after which the Keras session is cleared, to free their memory."""
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 AUTOGRAPH_SOURCE_LINES = re.compile(r"\Ain user code:\n\n(?: {4}.*\n)+\n {4}\w+: ")
-"""The lines of source that AutoGraph puts before the message of an error in a trace."""
+"""The source lines that AutoGraph writes before the message of an error in a trace."""
 
 
 def error_summary(error: Exception) -> str:
-    """Return the message of an exception in one line of at most 400 characters, without the source
-    lines of a trace, whose paths differ from machine to machine and leave no room for the cause."""
+    """Return the message of an exception in one line of at most 400 characters.
+
+    It omits the source lines of a trace: their paths differ between machines, and they leave no
+    room for the cause.
+    """
     return " ".join(AUTOGRAPH_SOURCE_LINES.sub("", COLOUR.sub("", str(error))).split())[:400]
 
 
 class LayerUnderTest:
-    """A class, or a function, that is called as SimpleRNN is and gives a Keras layer."""
+    """A callable that takes the arguments of SimpleRNN and returns a Keras layer.
+
+    name: "module:attribute". Raises ConfigurationError if it cannot be imported, or does not return
+    a layer.
+    """
 
     def __init__(self, name: str):
         self.name = name
@@ -57,13 +65,13 @@ class LayerUnderTest:
         if not isinstance(layer, tf.keras.layers.Layer):
             kind = type(layer).__name__
             raise ConfigurationError(
-                f"--layer {name} is no layer: called with units=1 it gives a {kind}"
+                f"--layer {name} is not a layer: called with units=1 it returns a {kind}"
             )
         self._example = layer
         self._register_classes()
 
     def _register_classes(self) -> None:
-        """Register the classes of the layer and its cell, as everyone must who saves them."""
+        """Register the classes of the layer and its cell, which saving requires."""
         for part in (self._example, getattr(self._example, "cell", None)):
             kind = type(part)
             if kind.__module__.split(".")[0] not in ("builtins", "keras", "tf_keras"):
@@ -71,24 +79,28 @@ class LayerUnderTest:
 
     @property
     def is_builtin(self) -> bool:
-        """Whether it is TensorFlow's own SimpleRNN."""
+        """Whether the layer under test is TensorFlow's SimpleRNN."""
         return self.make is tf.keras.layers.SimpleRNN
 
     @property
     def keras_bases(self) -> frozenset[str]:
-        """Which of Keras's classes it is, or is made from: "SimpleRNN", "RNN"."""
+        """The Keras classes among "SimpleRNN" and "RNN" that the layer is an instance of."""
         names = ("SimpleRNN", "RNN")
         return frozenset(n for n in names if isinstance(self._example, getattr(tf.keras.layers, n)))
 
     def missing_features(self, wanted: Iterable[str]) -> list[str]:
-        """Those of the wanted features that this layer has not."""
+        """Return the wanted features that this layer lacks, in alphabetical order."""
         return sorted(set(wanted) - self.features)
 
     @functools.cached_property
     def features(self) -> frozenset[str]:
-        """The options, call arguments, attributes and dtypes that this layer has, "tf.lite",
-        "documented cell", and "documented signature": a custom layer is asked for units first, and
-        has names of its own for what it is called with."""
+        """The features that this layer has.
+
+        They are its constructor options, call arguments, attributes and dtypes, "tf.lite",
+        "RematScope", "documented cell" (the constructor of its cell takes the arguments of
+        SimpleRNNCell), and "documented signature" (for TensorFlow's layer: the order of all
+        arguments. A custom layer only takes `units` first).
+        """
         options = {name for name, value in OPTIONS.items() if self.accepts(name, value)}
         parameters = inspect.signature(self._example.call).parameters
         anything = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
@@ -100,10 +112,11 @@ class LayerUnderTest:
             has.add("documented cell")
         lite = {"tf.lite"} if hasattr(tf, "lite") and hasattr(tf.lite, "Interpreter") else set()
         ordered = {"documented signature"} if self.is_builtin else set()
+        ordered |= {"RematScope"} if REMAT_SCOPE else set()
         return frozenset(options | arguments | has | lite | ordered | self._dtypes(options))
 
     def _cell_has_documented_constructor(self) -> bool:
-        """Whether its cell can be made as SimpleRNNCell can: a custom one may take other things."""
+        """Return whether the constructor of its cell takes the arguments of SimpleRNNCell."""
         options = {"activation": None, "use_bias": False, "kernel_initializer": "zeros"}
         try:
             cell = type(self._example.cell)(1, **options)
@@ -112,8 +125,11 @@ class LayerUnderTest:
         return hasattr(cell, "activation") and hasattr(cell, "use_bias")
 
     def _dtypes(self, options: set[str]) -> set[str]:
-        """Those that it can be built in. An initializer of its own may have no bfloat16, as
-        TensorFlow's "orthogonal" has none."""
+        """Return the dtypes of FORMATS in which the layer can be built.
+
+        If the layer chooses its initializers, they may not support bfloat16: TensorFlow's
+        "orthogonal" does not.
+        """
         if "dtype" not in options or "recurrent_initializer" in options:
             return set(FORMATS)
         try:
@@ -124,12 +140,12 @@ class LayerUnderTest:
 
     @functools.cached_property
     def zero_initializers(self) -> dict[str, str]:
-        """Initializers that cost nothing, for weights that are set at once."""
+        """Cheap initializers for weights that `set_weights` replaces."""
         names = {"kernel_initializer", "recurrent_initializer"} & self.features
         return dict.fromkeys(sorted(names), "zeros")
 
     def accepts(self, option: str, value) -> bool:
-        """Whether a layer can be made with that option."""
+        """Return whether the constructor takes that option with that value."""
         try:
             self.make(1, **{option: value})
         except (TypeError, ValueError):
@@ -137,7 +153,7 @@ class LayerUnderTest:
         return True
 
     def build(self, units: int, features: int, batch: int | None = None, **options):
-        """A new layer, built for inputs (batch, time, features) of any time."""
+        """Return a new layer, built for inputs (batch, time, features) with any number of steps."""
         if options.get("activation") == CLIP:
             options["activation"] = clip
         layer = self.make(units, **options)
@@ -146,17 +162,19 @@ class LayerUnderTest:
         return layer
 
     def count_built_layer(self) -> None:
-        """Count the layer that a property may have made for a case, as a wrapper or a copy, and let
-        go of the dead: a property alone may leave hundreds."""
+        """Count one layer, and clear the session if it is due.
+
+        A property may build a wrapper or a copy for each case, so hundreds in one test.
+        """
         self._built += 1
         self.clear_session_if_due()
 
     def clear_session_if_due(self) -> None:
-        """Have TensorFlow forget the layers that are gone, if there may be many.
+        """Clear the Keras session if LAYERS_BEFORE_CLEARING layers were built since the last time.
 
-        It keeps what it made for their variables, 140 KB a layer of Keras 3, until it is told to
-        let go, which takes 0.2 s, as long as a property may. To be called between tests or cases:
-        it starts the names of layers and the seeds anew.
+        TensorFlow keeps 140 KB for each layer of Keras 3 until then. Clearing takes 0.2 s, as long
+        as a whole property may. Call this only between tests or cases: it resets the names of
+        layers and the seeds.
         """
         if self._built >= LAYERS_BEFORE_CLEARING:
             tf.keras.backend.clear_session()
@@ -183,44 +201,47 @@ def _load(name: str):
             raise ConfigurationError(f"--layer {name}: {module_name} has no attribute {attribute}")
         found = getattr(found, part)
     if not callable(found):
-        raise ConfigurationError(f"--layer {name} is no layer: it cannot be called")
+        raise ConfigurationError(f"--layer {name} is not a layer: it cannot be called")
     return found
 
 
 def select(name: str) -> None:
-    """Make the layer of that name the one under test; raise ConfigurationError if it is none."""
+    """Make the layer of that name the layer under test.
+
+    Raises ConfigurationError if it cannot be imported, or is not a layer.
+    """
     session.current().select(LayerUnderTest(name), FORMULAS)
 
 
 def under_test() -> LayerUnderTest:
-    """Return the layer under test: TensorFlow's, unless another one was selected."""
+    """Return the layer under test, which is TensorFlow's SimpleRNN by default."""
     if session.current().layer is None:
         select(DEFAULT)
     return session.current().layer
 
 
 def lacking_choices() -> frozenset[str]:
-    """Return the choices of cases for which the layer has no option and no argument."""
+    """Return the choices of `plans.OPTIONS` for which the layer has no option and no argument."""
     known = plans.OPTIONS.keys() & {*OPTIONS, *CALL_ARGUMENTS}
     return frozenset(known - under_test().features)
 
 
-def _built(units: int, features: int, options: tuple[tuple[str, object], ...]):
-    """One built layer for each kind of case; its weights are whatever was set last."""
+def _built(units: int, features: int, options: tuple[tuple[str, Any], ...]):
+    """Return a built layer. The caches share it between cases, whose weights replace its own."""
     return under_test().build(units, features, **dict(options))
 
 
 MAX_TRACES = 512
-"""Nothing of what XLA compiles is given back, so that what is traced is kept and used again."""
+"""The number of cached traces. XLA never frees compiled code, so traces are cached and reused."""
 
 cached_layer = session.kept(maxsize=64)(_built)
 cached_traced_layer = session.kept(maxsize=MAX_TRACES)(_built)
 
 
 def set_weights(layer, *weights) -> None:
-    """Set kernel, recurrent kernel and bias (None where there is none), in documented order."""
+    """Set kernel, recurrent kernel and bias, in this order. A bias of None is left out."""
     layer.set_weights([np.asarray(w) for w in weights if w is not None])
 
 
 if "" not in sys.path:
-    sys.path.insert(0, "")  # `--layer mine:Layer` finds mine.py where pytest was started
+    sys.path.insert(0, "")  # `--layer mine:Layer` finds mine.py in the working directory

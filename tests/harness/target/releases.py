@@ -1,6 +1,7 @@
-"""All that differs between releases of TensorFlow and Keras, in one place.
+"""All differences between releases of TensorFlow and Keras.
 
-Importing this module imports TensorFlow, or raises ConfigurationError where there is none that will do.
+Importing this module imports TensorFlow. It raises ConfigurationError if TensorFlow is missing,
+cannot be imported, or is too old.
 """
 
 import contextlib
@@ -16,36 +17,37 @@ OLDEST_TENSORFLOW = Version("2.12")
 INSTALL = "python -m pip install -e '.[tensorflow]'"
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# absl's own first lines come before any setting of ours; the file descriptor is the only switch.
-with open(os.devnull, "w") as nowhere, contextlib.ExitStack() as restore:
+# absl prints its first lines before it reads any setting; only the file descriptor silences it.
+with open(os.devnull, "w") as null, contextlib.ExitStack() as restore:
     saved = os.dup(2)
     restore.callback(os.close, saved)
     restore.callback(os.dup2, saved, 2)
-    os.dup2(nowhere.fileno(), 2)
+    os.dup2(null.fileno(), 2)
     try:
         import tensorflow as tf
-    except Exception as error:  # a NumPy that it was not built for raises TypeError, for one
+    except Exception as error:  # an incompatible NumPy may raise TypeError, for example
         if isinstance(error, ModuleNotFoundError) and error.name == "tensorflow":
             raise ConfigurationError(
                 f"TensorFlow is not installed; to install it: {INSTALL}"
             ) from None
-        said = " ".join(str(error).split())
+        message = " ".join(str(error).split())
         raise ConfigurationError(
-            f"the installed TensorFlow cannot be imported: {said}; `python -m pip check` tells "
-            "whether it has what it needs"
+            f"the installed TensorFlow cannot be imported: {message}; `python -m pip check` lists "
+            "missing and incompatible packages"
         ) from None
 
 if not hasattr(tf, "__version__"):
     raise ConfigurationError(
-        f"the module named tensorflow at {tf.__path__} is no TensorFlow: {INSTALL}"
+        f"the module named tensorflow at {tf.__path__} is not TensorFlow: {INSTALL}"
     )
 TENSORFLOW = Version(tf.__version__)
 if TENSORFLOW.release < OLDEST_TENSORFLOW.release:
     raise ConfigurationError(
-        f"TensorFlow {TENSORFLOW} is too old: this suite verifies {OLDEST_TENSORFLOW} and later; {INSTALL}"
+        f"TensorFlow {TENSORFLOW} is too old: this suite verifies {OLDEST_TENSORFLOW} and later; "
+        f"{INSTALL}"
     )
 try:
-    # Keras is loaded lazily and may be missing although TensorFlow is there.
+    # TensorFlow loads Keras lazily, so Keras may be missing.
     _SimpleRNN = tf.keras.layers.SimpleRNN
 except (ImportError, AttributeError) as error:
     raise ConfigurationError(
@@ -53,20 +55,25 @@ except (ImportError, AttributeError) as error:
     ) from None
 
 KERAS_2 = not hasattr(_SimpleRNN, "reset_state")
-"""Whether tf.keras is Keras 2. Its version number is missing on some releases; this is not."""
+"""Whether tf.keras is Keras 2. Some releases have no version number of Keras, so this attribute
+decides."""
 
 SEEDED_GLOROT_REPEATS = not KERAS_2
-"""Whether a seeded GlorotUniform gives the same values in each call, as documented.
+"""Whether a seeded GlorotUniform is documented to return the same values in each call.
 
 Keras 2: "a seeded initializer will not produce the same random values across multiple calls".
 """
 
+REPEATABLE_LOOP = {"unroll": True} if KERAS_2 else {}
+"""Options of a layer whose traces repeat what they draw: a traced loop of Keras 2 draws masks
+in no fixed order (keras#17612)."""
+
 SEED_GENERATOR = getattr(getattr(tf.keras, "random", None), "SeedGenerator", None)
-"""The class of seeds that have a state, or None where it is not documented."""
+"""The class of stateful seeds, or None in releases without it."""
 
 
 def _keras_version() -> Version:
-    """The version of the Keras behind tf.keras, whose own attribute some releases lack."""
+    """Return the version of the Keras behind tf.keras, which some releases do not export."""
     package = _SimpleRNN.__module__.split(".")[0]
     module = import_module(package)
     version = getattr(module, "__version__", None) or tf.keras.version()
@@ -76,13 +83,21 @@ def _keras_version() -> Version:
 KERAS = _keras_version()
 
 
+REMAT_SCOPE = getattr(tf.keras, "RematScope", None)
+"""The context of layers that compute their activations again in the backward pass, or None where it
+is not documented."""
+
+DATASET_CLASS = tf.keras.utils.Sequence if KERAS_2 else tf.keras.utils.PyDataset
+"""The base class of data sets that give one batch after the other."""
+
+
 def documented_activations(names) -> list[str]:
-    """Those of the names that this release documents as activations."""
+    """Return the names that this release documents as activations."""
     return [name for name in names if hasattr(tf.keras.activations, name)]
 
 
 FORMULAS = {"hard_sigmoid": "hard_sigmoid (Keras 2)"} if KERAS_2 else {}
-"""The reference's names for activations whose documented formula differs between releases.
+"""The reference's names of activations whose documented formula differs between releases.
 
 Keras 2: hard_sigmoid(x) = clip(0.2 x + 0.5, 0, 1); Keras 3: relu6(x + 3) / 6.
 """
@@ -90,9 +105,9 @@ Keras 2: hard_sigmoid(x) = clip(0.2 x + 0.5, 0, 1); Keras 3: relu6(x + 3) / 6.
 
 @contextlib.contextmanager
 def global_policy(name: str):
-    """While that policy of dtypes is the global one."""
+    """Make that dtype policy the global one within the block."""
     policies = tf.keras.mixed_precision
-    # In Keras 2 the policy goes along with floatx until one is set, and again after None is.
+    # In Keras 2, None restores the policy that follows floatx.
     before = None if KERAS_2 else policies.global_policy()
     policies.set_global_policy(name)
     try:
@@ -102,11 +117,11 @@ def global_policy(name: str):
 
 
 def export_model(model, folder):
-    """Export a model as a SavedModel; what it computes from its input when TensorFlow loads it."""
-    own = hasattr(model, "export")
-    model.export(folder) if own else model.save(folder, save_format="tf")
+    """Export a model as a SavedModel, load it with TensorFlow, and return its function of x."""
+    exports = hasattr(model, "export")
+    model.export(folder) if exports else model.save(folder, save_format="tf")
     loaded = tf.saved_model.load(folder)
-    return lambda x: loaded.serve(x) if own else loaded(x)
+    return lambda x: loaded.serve(x) if exports else loaded(x)
 
 
 INITIAL_STATES = (
@@ -123,7 +138,14 @@ INITIAL_STATES = (
     if KERAS_2
     else {"batch_size": lambda cell: cell.get_initial_state(batch_size=3)}
 )
-"""The ways in which a cell is asked for its initial state, for three rows."""
+"""The documented calls of a cell's `get_initial_state`, for three rows."""
+
+
+def initial_state_of(made, inputs):
+    """Return the state from which a layer starts on these inputs, as the layer tells it."""
+    if KERAS_2:
+        return made.get_initial_state(inputs)
+    return made.get_initial_state(batch_size=inputs.shape[0])
 
 
 STATE_FORMS = {
@@ -132,28 +154,32 @@ STATE_FORMS = {
     "variable": tf.Variable,
     **({} if KERAS_2 else {"NumPy array": lambda state: state.numpy()}),
 }
-"""The forms of an initial state beside a list of one tensor: Keras 2 refuses NumPy arrays."""
+"""The forms of an initial state other than a list of one tensor. Keras 2 rejects NumPy arrays."""
 
 
 def reset_state(made) -> None:
     """Set the state of a stateful layer to zero."""
-    made.reset_states() if KERAS_2 else made.reset_state()
+    reset = getattr(made, "reset_state", None) or made.reset_states  # of Keras 3, or Keras 2
+    reset()
 
 
 def stateful_start(given, kept):
-    """Where a stateful layer starts that is given an initial state: from that one, and in Keras 2
-    from the state that it keeps, unless that is zero ("check if the recorded state is same as
-    default value (zeros)", keras/layers/rnn/base_rnn.py)."""
+    """Return the state from which a stateful layer starts that is called with an initial state.
+
+    given: the initial state. kept: the layer's state. Keras 2 prefers the layer's state unless that
+    is zero ("check if the recorded state is same as default value (zeros)",
+    keras/layers/rnn/base_rnn.py).
+    """
     return kept if KERAS_2 and kept.any() else given
 
 
 def set_state(made, state) -> None:
-    """Give a stateful layer a state (batch, units)."""
+    """Set the state (batch, units) of a stateful layer."""
     made.states[0].assign(tf.cast(state, made.states[0].dtype))
 
 
 def fixed_batch_input(batch: int, time: int, features: int):
-    """The symbolic input of a model whose batch size is fixed."""
+    """Return the symbolic input of a model with a fixed batch size."""
     return tf.keras.Input((time, features), batch_size=batch)
 
 
@@ -169,11 +195,12 @@ if KERAS_2:
     FIXED_BATCHES["batch_input_shape of a layer"] = lambda make, *shape: tf.keras.Sequential(
         [make(batch_input_shape=shape)]
     )
-"""Models of a layer that `make` makes, for inputs of that shape (batch, time, features)."""
+"""Models of the layer that `make` returns, for inputs of a shape (batch, time, features)."""
 
 
 def train_once(made, inputs):
-    """One step of gradient descent on the mean square of the layer's output, without a trace."""
+    """Take one step of gradient descent on the mean square of the layer's output, without a
+    trace."""
     model = tf.keras.Sequential([tf.keras.Input(inputs.shape[1:]), made])
     model.compile(tf.keras.optimizers.SGD(0.125), "mse", run_eagerly=True)
     model.train_on_batch(inputs, np.zeros(tuple(model(inputs).shape), np.float32))
@@ -182,11 +209,11 @@ def train_once(made, inputs):
 INPUT_DTYPES = ("float64", "float32", "float16") + (
     () if KERAS_2 else ("int32", "uint8", "bool", "bfloat16")
 )
-"""Dtypes of inputs that a layer takes, whatever its own: Keras 2 refuses integers."""
+"""Dtypes of inputs that a layer of any dtype accepts. Keras 2 rejects integers."""
 
 
 def flat_shapes(computed) -> list[tuple]:
-    """What compute_output_shape gave, as a list of tuples: one for each tensor."""
+    """Return the result of compute_output_shape as a list of tuples, one per tensor."""
     if isinstance(computed, tf.TensorShape):
         return [tuple(computed)]
     if all(size is None or isinstance(size, int) for size in computed):
@@ -195,5 +222,5 @@ def flat_shapes(computed) -> list[tuple]:
 
 
 def tf_variable(weight):
-    """The tf.Variable behind a weight of a layer, which Keras 3 wraps."""
+    """Return the tf.Variable of a weight, which Keras 3 wraps."""
     return weight if isinstance(weight, tf.Variable) else weight.value

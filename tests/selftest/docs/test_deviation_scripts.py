@@ -25,7 +25,7 @@ for name, script in json.loads(sys.argv[1]).items():
     printed[name] = out.getvalue().strip()
 print(json.dumps(printed))
 """
-"""A program that runs all scripts in one process, which pays for TensorFlow once."""
+"""A program that runs all scripts in one process, which imports TensorFlow once."""
 
 DEVIATIONS = {d.id: d for d in load()}
 

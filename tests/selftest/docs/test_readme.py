@@ -13,7 +13,7 @@ MOST_LINES = 200
 QUICK = "tests/simple_rnn/test_direction.py"
 """A test file that a command runs in place of the whole suite."""
 
-EXAMPLE = re.search(r"```python\n(.*?)```", README, re.S)[1]
+(EXAMPLE,) = re.findall(r"```python\n(.*?)```", README, re.S)
 CI = (ROOT / ".ci/run").read_text(encoding="utf-8")
 
 

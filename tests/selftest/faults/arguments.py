@@ -1,4 +1,4 @@
-"""Layers that contradict one sentence about one argument of SimpleRNN: a default, or its effect."""
+"""Layers with one wrong argument: another default, or no effect."""
 
 from tests.harness.target.releases import tf
 from tests.selftest.faults import layer as faults
@@ -17,7 +17,11 @@ DEFAULTS = "layer_has_the_documented_defaults"
 
 
 def argument_fault(what: str, *breaks: str, name: str, base: type, **more):
-    """Register a subclass of that name, with the attributes in `more` beside those of `fault`."""
+    """Register a subclass of `base` as a fault.
+
+    name: of the class. more: the arguments against and keras of `fault`, and attributes of the
+    class.
+    """
     documented = {key: more.pop(key) for key in ("against", "keras") if key in more}
     wrong = type(name, (base,), {"__module__": __name__, **more})
     globals()[name] = wrong
@@ -39,18 +43,20 @@ class OtherActivityRegularizer(SimpleRNN):
 
 
 for argument, other in {**OTHER_DEFAULTS, **dict.fromkeys(FLAGS, True)}.items():
-    says = "Boolean (default" if argument in ("go_backwards", "stateful", "unroll") else "Default"
+    beginning = (
+        "Boolean (default" if argument in ("go_backwards", "stateful", "unroll") else "Default"
+    )
     argument_fault(
         f"the default is {argument}={other!r}",
         DEFAULTS,
         name=f"Other{camel(argument)}",
         base=LayerWithOtherDefault,
         default={argument: other},
-        against=f"SimpleRNN: {argument}: {DEFAULT_OF.get(argument, says)}",
+        against=f"SimpleRNN: {argument}: {DEFAULT_OF.get(argument, beginning)}",
     )
 
 faults.fault(
-    "there is an activity regularizer by default",
+    "the layer has an activity regularizer by default",
     DEFAULTS,
     against="SimpleRNN: activity_regularizer: Default",
     among=ARGUMENT_FAULTS,
@@ -84,7 +90,7 @@ FINDS = {
         }.items()
     },
 }
-"""The properties that find that the layer forgets an argument."""
+"""The properties that detect that the layer ignores an argument."""
 DOCUMENTED_BEGINNING_OF = {
     **FORGOTTEN,
     **dict.fromkeys(FLAGS, "If"),
@@ -93,18 +99,18 @@ DOCUMENTED_BEGINNING_OF = {
 }
 
 for argument, tests in FINDS.items():
-    says = (
+    beginning = (
         DOCUMENTED_BEGINNING_OF[argument]
         if argument in DOCUMENTED_BEGINNING_OF
         else DOCUMENTED_BEGINNING[argument.rpartition("_")[2]]
     )
     argument_fault(
-        f"{argument} is forgotten",
+        f"the layer ignores {argument}",
         *tests,
         name=f"Forgets{camel(argument)}",
         base=IgnoresArgument,
         forgotten=argument,
-        against=f"SimpleRNN: {argument}: {says}",
+        against=f"SimpleRNN: {argument}: {beginning}",
     )
 
 for argument in ("dropout", "recurrent_dropout"):
@@ -136,7 +142,7 @@ def fault(what: str, *breaks: str, against):
 
 
 @fault(
-    "there is one unit more",
+    "the layer has one unit too many",
     "weights_have_documented_order_and_shapes",
     against="SimpleRNN: units",
 )
@@ -146,7 +152,7 @@ class OneUnitTooMany(SimpleRNN):
 
 
 @fault(
-    "no activation is tanh",
+    "`activation=None` means tanh",
     "layer_applies_the_named_activation",
     against="SimpleRNN: activation: If you pass None",
 )

@@ -1,19 +1,21 @@
-"""Cells that are wrong where they are constructed directly, while the layer under test is right.
+"""Cells that are wrong if constructed directly, while the layer under test is correct.
 
-The cell of the layer gets the wrong class once it is made, so that neither its constructor nor its
-call differs from the right ones: a property that constructs no cell sees nothing.
+The cell of the layer gets the wrong class after its construction, and its constructor and its call
+stay correct. So a property that constructs no cell cannot detect the fault.
 """
+
+from typing import Any
 
 from tests.harness.target.releases import tf
 from tests.selftest.faults import layer as faults
 from tests.selftest.faults.layer import Fault, SimpleRNN
 
-SimpleRNNCell = tf.keras.layers.SimpleRNNCell
+SimpleRNNCell: Any = tf.keras.layers.SimpleRNNCell
 CELL_FAULTS: list[Fault] = []
 
 
 class DirectCell(SimpleRNNCell):
-    """A cell whose constructor and call can be bent: `alter_options`, and `alter` one step."""
+    """A correct cell; faults override `alter_units`, `alter_options` or, for a step, `alter`."""
 
     direct = False
 
@@ -38,7 +40,7 @@ class DirectCell(SimpleRNNCell):
 
 
 def cell_fault(what: str, *breaks: str, **more):
-    """Register a wrong cell. breaks and more as in `fault`."""
+    """Decorate a wrong cell to register it; breaks and more: as in `fault`."""
 
     def register(cell):
         class OfCell(SimpleRNN):
@@ -76,7 +78,7 @@ OTHER_DEFAULTS = {
     "dropout": 0.5,
     "recurrent_dropout": 0.5,
 }
-"""For each argument of a cell a value that is not its documented default."""
+"""A value of each argument of a cell that is not its documented default."""
 
 
 class CellWithOtherDefault(DirectCell):
@@ -94,7 +96,7 @@ class CellIgnoresArgument(DirectCell):
 
 
 DEFAULT_OF = {"use_bias": "Boolean, (default"}
-"""How the sentence begins that tells a default, where it does not begin with "Default"."""
+"""The beginning of the sentence with the default, if it is not "Default"."""
 
 
 def camel(argument: str) -> str:
@@ -124,7 +126,7 @@ FINDS = {
     },
     "seed": ("seed_of_a_cell_determines_its_masks",),
 }
-"""The properties that find that a cell forgets an argument, beside the one of all arguments."""
+"""The properties that detect that a cell ignores an argument, except the one of all arguments."""
 DOCUMENTED_BEGINNING = {
     "initializer": "Initializer",
     "regularizer": "Regularizer",
@@ -137,21 +139,21 @@ FORGOTTEN = {
     "recurrent_dropout": "Fraction",
     "seed": "Random seed",
 }
-"""How the sentence begins that tells what the argument is."""
+"""The beginning of the sentence that defines the argument."""
 
 for argument, tests in FINDS.items():
-    says = FORGOTTEN.get(argument) or DOCUMENTED_BEGINNING[argument.rpartition("_")[2]]
+    beginning = FORGOTTEN.get(argument) or DOCUMENTED_BEGINNING[argument.rpartition("_")[2]]
     cell_fault(
-        f"a cell forgets {argument}",
+        f"a cell ignores {argument}",
         GIVEN,
         *tests,
-        against=f"SimpleRNNCell: {argument}: {says}",
+        against=f"SimpleRNNCell: {argument}: {beginning}",
         keras=">=3.0" if argument == "seed" else "",
     )(type(f"CellWithout{camel(argument)}", (CellIgnoresArgument,), {"argument": argument}))
 
 
 @cell_fault(
-    "a cell has one unit more",
+    "a cell has one unit too many",
     SHAPES,
     STEP,
     NAMED,
@@ -163,14 +165,14 @@ class CellWithOneUnitTooMany(DirectCell):
         return units + 1
 
 
-@cell_fault("a cell of no units has one", VALUES, against="SimpleRNNCell: units")
+@cell_fault("a cell with 0 units has 1 unit", VALUES, against="SimpleRNNCell: units")
 class CellAcceptsZeroUnits(DirectCell):
     def alter_units(self, units):
         return units if isinstance(units, int) and units > 0 else 1
 
 
 @cell_fault(
-    "a cell without an activation takes tanh",
+    "a cell with `activation=None` uses tanh",
     NAMED,
     against="SimpleRNNCell: activation: If you pass",
 )
@@ -181,7 +183,7 @@ class CellDefaultsNoneToTanh(DirectCell):
 
 
 @cell_fault(
-    "a cell takes softsign for tanh",
+    "a cell uses softsign instead of tanh",
     NAMED,
     against="SimpleRNNCell: activation: Activation function",
 )
@@ -192,7 +194,7 @@ class CellUsesSoftsignForTanh(DirectCell):
 
 
 @cell_fault(
-    "a cell takes its step twice",
+    "a cell computes each step twice",
     STEP,
     FIRST,
     against="SimpleRNNCell: This class processes one step",
@@ -204,7 +206,7 @@ class CellComputesTwoSteps(DirectCell):
 
 
 @cell_fault(
-    "a cell forgets its state",
+    "a cell ignores its state",
     STEP,
     FIRST,
     against="SimpleRNNCell: states: A 2D tensor",
@@ -215,7 +217,7 @@ class CellIgnoresState(DirectCell):
 
 
 @cell_fault(
-    "a cell uses its first feature for all",
+    "a cell uses its first feature for all features",
     STEP,
     FIRST,
     NAMED,
@@ -227,7 +229,7 @@ class CellUsesFirstFeatureOnly(DirectCell):
 
 
 @cell_fault(
-    "a cell fills up its inputs and its state",
+    "a cell pads inputs and states of a wrong shape",
     "cell_rejects_a_wrong_shape",
     against=("SimpleRNNCell: inputs: A 2D tensor", "SimpleRNNCell: sequence: A 2D tensor"),
 )
@@ -238,7 +240,7 @@ class CellPadsInputs(DirectCell):
 
 
 @cell_fault(
-    "a rate of a cell that is no number is 0",
+    "a cell uses 0 for a rate that is not a number",
     VALUES,
     against=(
         "SimpleRNNCell: dropout: Float between 0 and 1.",
@@ -284,7 +286,7 @@ class CellDropsInInference(DirectCell):
 
 
 @cell_fault(
-    "a cell without dropout is a little larger in training",
+    "in training, a cell without dropout has larger outputs",
     "cell_without_dropout_ignores_training",
     against="SimpleRNNCell: training: Only relevant",
 )

@@ -1,4 +1,4 @@
-"""Layers that are right forwards and wrong backwards."""
+"""Layers with correct outputs and wrong gradients."""
 
 from functools import partial
 
@@ -43,7 +43,7 @@ def in_bfloat16(x):
 
 
 @fault(
-    "the gradient is truncated after one step: none flows through the state",
+    "no gradient flows through the state",
     *ALWAYS,
     STATEFUL,
     *TRAINING,
@@ -60,7 +60,7 @@ class StateGradientHalved(FaultyRNN):
 
 
 @fault(
-    "the gradient is halved where something is dropped",
+    "dropout halves the gradient",
     "gradients_use_the_masks_of_the_run",
     "dropout_training_matches_the_formulas",
 )
@@ -105,14 +105,14 @@ class NoInitialStateGradient(FaultyRNN):
         return right(inputs, initial_state=[tf.stop_gradient(initial_state[0])])
 
 
-@fault("the gradient is right without a mask, and twice too large with one", *ALWAYS, STATEFUL)
+@fault("with a mask, the gradient is twice as large", *ALWAYS, STATEFUL)
 class GradientDoubledUnderMask(RNNWithFaultyResult):
     def alter_result(self, outputs, state, inputs, mask):
         return (outputs if mask is None else 2 * outputs - tf.stop_gradient(outputs)), state
 
 
 @fault(
-    "the gradient with respect to the state returned goes to the first output",
+    "the gradient of the returned state goes to the first output",
     *ALWAYS,
     FORWARD,
     STATEFUL,
@@ -138,7 +138,7 @@ class BiasGradientLost(FaultyRNN):
 
 
 @fault(
-    "the gradient to the kernel is that of one row of the batch",
+    "the gradient to the kernel has one row of the batch only",
     *ALWAYS,
     FORWARD,
     STATEFUL,
@@ -172,7 +172,7 @@ class RecurrentGradientTransposed(FaultyRNN):
 
 
 @fault(
-    "the gradient of what was masked is kept: a masked step counts as used, backwards",
+    "the backward pass treats masked steps as unmasked",
     *ALWAYS,
     FORWARD,
     STATEFUL,
@@ -186,7 +186,7 @@ class MaskedStepsKeepGradient(RNNWithFaultyResult):
 
 
 @fault(
-    "what stands in a masked step is multiplied into the gradient to the kernel",
+    "the gradient to the kernel depends on masked inputs",
     *ALWAYS,
     STATEFUL,
     MASKED,
@@ -230,9 +230,7 @@ class SlopeSlightlyWrong(FaultyRNN):
         return self.step(inputs, states[0])
 
 
-@fault(
-    "NaN in a masked step is NaN in every gradient, as in TensorFlow, in a layer of another's", NAN
-)
+@fault("NaN in a masked step makes every gradient of a custom layer NaN", NAN)
 class ThirdPartyNaNGradient(tf.keras.layers.Layer):
     def __init__(
         self,
@@ -269,7 +267,7 @@ class ThirdPartyNaNGradient(tf.keras.layers.Layer):
 
 
 @fault(
-    "the gradient of the last output alone is halved",
+    "only the gradient of the last output is halved",
     "last_output_gradients_are_exact",
 )
 class LastOutputGradientHalved(SimpleRNN):
@@ -280,7 +278,7 @@ class LastOutputGradientHalved(SimpleRNN):
         return halved(results[0]), results[1]
 
 
-@fault("unrolled, no gradient reaches the inputs in a graph", EXACT)
+@fault("in an unrolled graph, no gradient flows to the inputs", EXACT)
 class UnrolledLosesInputGradient(SimpleRNN):
     def call(self, sequences, initial_state=None, mask=None, training=None):
         if self.unroll and not tf.executing_eagerly():
@@ -289,7 +287,7 @@ class UnrolledLosesInputGradient(SimpleRNN):
 
 
 @fault(
-    "in a graph, a regularizer of the recurrent kernel is forgotten",
+    "a graph ignores the regularizer of the recurrent kernel",
     "regularization_matches_the_formulas",
 )
 class TraceIgnoresRecurrentRegularizer(SimpleRNN):
@@ -300,7 +298,7 @@ class TraceIgnoresRecurrentRegularizer(SimpleRNN):
 
 
 @fault(
-    "no gradient reaches the state that a stateful layer is given in a graph",
+    "in a graph, no gradient flows to the initial state of a stateful layer",
     "stateful_layer_has_an_initial_state_gradient",
 )
 class NoGradientToGivenState(SimpleRNN):
@@ -311,7 +309,7 @@ class NoGradientToGivenState(SimpleRNN):
 
 
 @fault(
-    "beside a regularizer of the kernel, the one of the bias is forgotten",
+    "the bias regularizer is ignored if the kernel has a regularizer",
     "regularization_matches_the_formulas",
 )
 class KernelRegularizerReplacesBias(SimpleRNN):

@@ -1,4 +1,4 @@
-"""Faults of one initializer each, while the others are right."""
+"""Faults of a single initializer."""
 
 from functools import partial
 
@@ -28,58 +28,59 @@ SHORTCUT = "shortcut_function_gives_the_same_initializer"
 SHAPES = "rectangular_orthogonal_kernel_is_haar_distributed"
 
 
-def only(kind: type, base: type) -> type:
-    """A subclass of a wrong layer that changes initializers of that kind alone."""
+class OnlyOrthogonal(Replacing):
+    """Limit the fault of the next base class to Orthogonal."""
 
     def each(self, initializer):
-        return base.each(self, initializer) if isinstance(initializer, kind) else initializer
-
-    return type(base.__name__, (base,), {"each": each})
+        return super().each(initializer) if isinstance(initializer, Orthogonal) else initializer
 
 
-@fault("a seed of Orthogonal is ignored", EQUAL, AGAIN, against="Orthogonal: seed: Used to make")
-class OrthogonalSeedIgnored(only(Orthogonal, SeedIgnored)):
+class OnlyGlorot(Replacing):
+    """Limit the fault of the next base class to GlorotUniform."""
+
+    def each(self, initializer):
+        return super().each(initializer) if isinstance(initializer, GlorotUniform) else initializer
+
+
+@fault("Orthogonal ignores its seed", EQUAL, AGAIN, against="Orthogonal: seed: Used to make")
+class OrthogonalSeedIgnored(OnlyOrthogonal, SeedIgnored):
+    pass
+
+
+@fault("Orthogonal halves its seed", DIFFERENT, against="Orthogonal: seed: A Python integer")
+class OrthogonalSeedsHalved(OnlyOrthogonal, SeedsHalved):
+    pass
+
+
+@fault("a reused Orthogonal draws new values", AGAIN, against="Orthogonal: seed: Note that")
+class OrthogonalDoesNotRepeat(OnlyOrthogonal, InitializerDoesNotRepeat):
     pass
 
 
 @fault(
-    "the seeds of Orthogonal are halved", DIFFERENT, against="Orthogonal: seed: A Python integer"
-)
-class OrthogonalSeedsHalved(only(Orthogonal, SeedsHalved)):
-    pass
-
-
-@fault(
-    "Orthogonal that is used again draws new values", AGAIN, against="Orthogonal: seed: Note that"
-)
-class OrthogonalDoesNotRepeat(only(Orthogonal, InitializerDoesNotRepeat)):
-    pass
-
-
-@fault(
-    "a seed of GlorotUniform is ignored",
+    "GlorotUniform ignores its seed",
     EQUAL,
     against=(
         "GlorotUniform: seed: Used to make",
         "GlorotUniform: seed: Note that a seeded initializer will not",
     ),
 )
-class GlorotSeedIgnored(only(GlorotUniform, SeedIgnored)):
+class GlorotSeedIgnored(OnlyGlorot, SeedIgnored):
     pass
 
 
 @fault(
-    "GlorotUniform that is used again draws new values",
+    "a reused GlorotUniform draws new values",
     GLOROT_AGAIN,
     against="GlorotUniform: seed: Note that an initializer seeded",
     keras=">=3.0",
 )
-class GlorotDoesNotRepeat(only(GlorotUniform, InitializerDoesNotRepeat)):
+class GlorotDoesNotRepeat(OnlyGlorot, InitializerDoesNotRepeat):
     pass
 
 
 class OtherOrthogonal(Replacing):
-    """Some shapes of Orthogonal are of independent normal entries, of the same variance."""
+    """A layer whose Orthogonal draws independent normal entries for some shapes."""
 
     def bad(self, rows, columns):
         raise NotImplementedError
@@ -114,7 +115,7 @@ class TallNotOrthogonal(OtherOrthogonal):
 
 
 @fault(
-    "zeros are ones",
+    "the initializer zeros gives ones",
     "the_bias_is_zero",
     "named_initializer_applies_to_its_weight_only",
     against="Zeros: Initializer that generates",
@@ -124,7 +125,7 @@ class ZerosAreOnes(Replacing):
 
 
 @planted(
-    "orthogonal is Identity",
+    "the name orthogonal gives Identity",
     tf.keras.initializers,
     "orthogonal",
     SHORTCUT,
@@ -134,6 +135,12 @@ def orthogonal_is_identity(right):
     return tf.keras.initializers.Identity
 
 
-@planted("zeros is Ones", tf.keras.initializers, "zeros", SHORTCUT, against="Zeros: Also available")
+@planted(
+    "the name zeros gives Ones",
+    tf.keras.initializers,
+    "zeros",
+    SHORTCUT,
+    against="Zeros: Also available",
+)
 def zeros_is_ones(right):
     return tf.keras.initializers.Ones

@@ -1,31 +1,32 @@
-"""Deliberately wrong layers. Each shows that the suite can fail, and where it fails first.
+"""Deliberately wrong layers. Each proves that the properties it names can fail.
 
-A fault is loaded as a user's layer is: `pytest --layer tests.selftest.faults.layer:Transposed`.
+A fault is loaded like a custom layer: `pytest --layer tests.selftest.faults.layer:Transposed`.
 """
 
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from packaging.specifiers import SpecifierSet
 
 from tests.harness.target.releases import KERAS, KERAS_2, tf
 
-SimpleRNN = tf.keras.layers.SimpleRNN
+SimpleRNN: Any = tf.keras.layers.SimpleRNN
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A deliberate fault and the properties that find it.
+    """A deliberate fault and the properties that detect it.
 
-    layer: what `--layer` is given. breaks: the properties that must fail; what rests on them may
-    fail as well. plant: a context in which a fault stands elsewhere than in the layer. against: the
-    sentences of `documentation.toml` that the fault contradicts, each as "Object: beginning of the
-    sentence"; a beginning stands for every claimed sentence of the object that starts so. keras:
-    the releases that can have the fault.
+    description: what the fault does. layer: the value of `--layer`. detected_by: the properties
+    that must fail; others may fail, too. plant: a context in which a class of Keras has the fault.
+    name: the id of the fault, if not the name of the class. against: the sentences of
+    `documentation.toml` that the fault contradicts, each as "Object: beginning of the sentence",
+    which means every claimed sentence with this beginning. keras: the releases that can have the
+    fault.
     """
 
     description: str
@@ -41,11 +42,11 @@ class Fault:
 
     @property
     def applies(self) -> bool:
-        """Whether the installed release can have it."""
+        """Whether the installed release can have the fault."""
         return SpecifierSet(self.keras, prereleases=True).contains(KERAS)
 
     def is_against(self, documented: str, sentence: str) -> bool:
-        """Whether it contradicts that sentence about that object."""
+        """Return whether the fault contradicts that sentence about that object."""
         return any(f"{documented}: {sentence}".startswith(text) for text in self.against)
 
 
@@ -53,13 +54,16 @@ FAULTS: list[Fault] = []
 
 
 def as_tuple(given: str | tuple[str, ...]) -> tuple[str, ...]:
-    """One text or several, as a tuple."""
+    """Return one text or several texts as a tuple."""
     return (given,) if isinstance(given, str) else given
 
 
 def fault(what: str, *breaks: str, against: str | tuple[str, ...] = (), keras="", among=FAULTS):
-    """Register a wrong layer among others. breaks: without the `test_`. against, keras: as in
-    Fault."""
+    """Decorate a wrong layer to register it.
+
+    what: the description. breaks: the properties that detect it, without `test_`. against, keras:
+    as in Fault. among: the list of faults.
+    """
 
     def register(cls):
         tests = tuple(f"test_{b}" for b in breaks)
@@ -71,7 +75,7 @@ def fault(what: str, *breaks: str, against: str | tuple[str, ...] = (), keras=""
 
 
 class FaultyRNN(SimpleRNN):
-    """A SimpleRNN whose parts can be bent: `alter_step` the step, `alter` the whole call."""
+    """A correct SimpleRNN; faults override `alter_step` for the step or `alter` for the call."""
 
     def __init__(self, units, **options):
         super().__init__(units, **options)
@@ -100,7 +104,7 @@ class FaultyRNN(SimpleRNN):
         return z if self.activation is None else self.activation(z)
 
     def step(self, x, h, kernel=None, recurrent_kernel=None):
-        """act(x W + h U + b) with weights of choice."""
+        """Return act(x W + h U + b), with the given weights in place of the layer's."""
         W = self.cell.kernel if kernel is None else kernel
         U = self.cell.recurrent_kernel if recurrent_kernel is None else recurrent_kernel
         z = tf.matmul(x, tf.convert_to_tensor(W)) + tf.matmul(h, tf.convert_to_tensor(U))
@@ -170,7 +174,7 @@ class RecurrentKernelRoundedToBfloat16(FaultyRNN):
 
 
 @fault(
-    "softsign is tanh",
+    "the layer uses tanh instead of softsign",
     "each_step_is_within_rounding_of_the_recurrence",
     "layer_applies_the_named_activation",
 )
@@ -187,7 +191,7 @@ class SoftsignIsTanh(FaultyRNN):
 
 
 @fault(
-    "softmax runs over the batch",
+    "softmax normalizes over the batch",
     "layer_applies_the_named_activation",
 )
 class SoftmaxOverBatch(FaultyRNN):
@@ -203,7 +207,7 @@ class SoftmaxOverBatch(FaultyRNN):
 
 
 class RNNWithFaultyResult(FaultyRNN):
-    """Outputs and state bent after a right run."""
+    """A layer that changes its outputs and state after a correct run."""
 
     def alter(self, right, inputs, mask, initial_state):
         result = right(inputs)
@@ -215,7 +219,7 @@ class RNNWithFaultyResult(FaultyRNN):
 
 
 @fault(
-    "the state returned is one step late",
+    "the returned state is one step late",
     "layer_returns_all_outputs_and_last_state",
     "outputs_are_exact_on_integers",
     "unrolled_and_cell_loops_match_eager",
@@ -270,7 +274,7 @@ class MaskedNaNReachesState(RNNWithFaultyResult):
 
 
 @fault(
-    "the kernel is a fifth beyond the glorot limit",
+    "the kernel exceeds the Glorot limit by a fifth",
     "the_kernel_is_within_the_glorot_limit",
     "layer_returns_one_output_for_each_row",
 )
@@ -305,7 +309,7 @@ class BiasOfOnes(SimpleRNN):
 
 
 @fault(
-    "an initial state that is not given is taken for ones",
+    "the default initial state is ones",
     "layer_applies_the_named_activation",
     "go_backwards_equals_running_the_reversed_sequence",
     "layer_returns_all_outputs_and_last_state",
@@ -323,7 +327,7 @@ class InitialStateOfOnes(FaultyRNN):
 
 
 @fault(
-    "unrolled, the outputs are off by one unit in the last place",
+    "unrolled outputs are off by one unit in the last place",
     "unrolled_and_cell_loops_match_eager",
 )
 class UnrolledOffByOne(RNNWithFaultyResult):
@@ -350,7 +354,7 @@ class SymbolicShapeOneUnitLarger(FaultyRNN):
 
 
 @fault(
-    "get_weights gives the recurrent kernel first",
+    "get_weights returns the recurrent kernel first",
     "weights_have_documented_order_and_shapes",
     "the_kernel_is_within_the_glorot_limit",
     "the_recurrent_kernel_is_orthogonal",
@@ -364,7 +368,7 @@ class RecurrentKernelFirst(SimpleRNN):
 
 
 @fault(
-    "a mask without a masked step masks the last",
+    "an all-true mask masks the last step",
     "all_true_mask_has_no_effect",
     "zero_output_for_mask_requires_return_sequences",
     against="SimpleRNN: mask: An individual `True`",
@@ -378,7 +382,7 @@ class AllTrueMaskMasksLastStep(FaultyRNN):
 
 
 @fault(
-    "features from the 200th on are ignored",
+    "the layer ignores features from the 200th on",
     "permuting_the_features_changes_nothing",
     against=("SimpleRNN: inputs: A 3D tensor", "SimpleRNN: sequence: A 3D tensor"),
 )
@@ -403,7 +407,7 @@ class RecurrentKernelSlightlyWrong(FaultyRNN):
 
 
 class IgnoresArgument(SimpleRNN):
-    """A SimpleRNN that takes an argument and forgets it."""
+    """A SimpleRNN that accepts an argument and ignores it."""
 
     forgotten = ""
 
@@ -413,7 +417,7 @@ class IgnoresArgument(SimpleRNN):
 
 
 @fault(
-    "constraints of the kernel are forgotten",
+    "the layer ignores the constraint of the kernel",
     "constraint_holds_for_its_weight_only",
 )
 class IgnoresKernelConstraint(IgnoresArgument):
@@ -421,7 +425,7 @@ class IgnoresKernelConstraint(IgnoresArgument):
 
 
 @fault(
-    "every layer is trainable",
+    "the layer ignores `trainable=False`",
     "non_trainable_layer_is_not_trained",
     "frozen_weights_do_not_change",
 )
@@ -430,7 +434,7 @@ class AlwaysTrainable(IgnoresArgument):
 
 
 @fault(
-    "go_backwards is forgotten",
+    "the layer ignores go_backwards",
     "bidirectional_runs_and_merges_both_directions",
     "go_backwards_equals_running_the_reversed_sequence",
     against="SimpleRNN: go_backwards: If `True`",
@@ -439,7 +443,7 @@ class IgnoresGoBackwards(IgnoresArgument):
     forgotten = "go_backwards"
 
 
-@fault("return_state is forgotten", "bidirectional_accepts_the_layer_call_arguments")
+@fault("the layer ignores return_state", "bidirectional_accepts_the_layer_call_arguments")
 class IgnoresReturnState(IgnoresArgument):
     forgotten = "return_state"
 
@@ -456,7 +460,7 @@ class ConfigWithoutGoBackwards(SimpleRNN):
 
 
 @fault(
-    "traced, an initial state that is given is forgotten",
+    "a trace ignores the initial state",
     "model_matches_the_reference",
 )
 class TraceIgnoresInitialState(FaultyRNN):
@@ -464,7 +468,7 @@ class TraceIgnoresInitialState(FaultyRNN):
         return right(inputs) if tf.executing_eagerly() else right(inputs, initial_state=None)
 
 
-@fault("there is no bias by default", "layer_has_the_documented_defaults")
+@fault("the layer has no bias by default", "layer_has_the_documented_defaults")
 class DefaultsToNoBias(SimpleRNN):
     def __init__(self, units, use_bias=False, **options):
         super().__init__(units, use_bias=use_bias, **options)
@@ -485,7 +489,7 @@ class ExchangedRegularizers(SimpleRNN):
 
 
 @fault(
-    "a layer of one's own forgets the activity regularizer",
+    "a custom layer ignores the activity regularizer",
     "activity_regularizer_adds_its_loss",
     against="SimpleRNN: activity_regularizer: Regularizer",
 )
@@ -494,7 +498,7 @@ class CustomLayerWithoutActivityRegularizer(tf.keras.layers.RNN):
         super().__init__(tf.keras.layers.SimpleRNNCell(units, activation), **options)
 
 
-@fault("an unknown activation is taken for none", "layer_rejects_an_invalid_value")
+@fault("an unknown activation name means no activation", "layer_rejects_an_invalid_value")
 class AcceptsUnknownActivations(SimpleRNN):
     def __init__(self, units, activation="tanh", **options):
         known = callable(activation) or hasattr(tf.keras.activations, str(activation))
@@ -502,7 +506,7 @@ class AcceptsUnknownActivations(SimpleRNN):
 
 
 @fault(
-    "a mask of too few steps is filled up",
+    "the layer pads a mask with too few steps",
     "wrong_shape_is_rejected_without_side_effects",
     against="SimpleRNN: mask: Binary tensor",
 )
@@ -514,7 +518,7 @@ class PadsShortMasks(FaultyRNN):
 
 
 @fault(
-    "in a graph the mask of a layer before is not looked at",
+    "a graph ignores the mask of the previous layer",
     "implicit_mask_equals_an_explicit_mask",
 )
 class TraceIgnoresImplicitMask(FaultyRNN):
@@ -524,7 +528,7 @@ class TraceIgnoresImplicitMask(FaultyRNN):
 
 
 @fault(
-    "under a mixed policy the weights are kept in half",
+    "with a mixed policy, the weights have a half dtype",
     "mixed_policy_uses_half_compute_and_float32_weights",
 )
 class HalfWeights(SimpleRNN):
@@ -533,14 +537,14 @@ class HalfWeights(SimpleRNN):
         super().__init__(units, dtype=dtype, **options)
 
 
-@fault("the dtype is not looked at", "weights_have_the_given_dtype")
+@fault("the layer ignores its dtype", "weights_have_the_given_dtype")
 class IgnoresDtype(SimpleRNN):
     def __init__(self, units, dtype=None, **options):
         super().__init__(units, dtype="float32" if dtype == "float64" else dtype, **options)
 
 
 @fault(
-    "the global policy is not looked at",
+    "the layer ignores the global policy",
     "layer_without_dtype_uses_the_global_policy",
 )
 class IgnoresGlobalPolicy(SimpleRNN):
@@ -548,7 +552,7 @@ class IgnoresGlobalPolicy(SimpleRNN):
         super().__init__(units, dtype=dtype or "float32", **options)
 
 
-@fault("inputs of another dtype are taken for ones", "inputs_of_another_dtype_are_cast")
+@fault("inputs of another dtype are replaced by ones", "inputs_of_another_dtype_are_cast")
 class ReplacesOtherDtypesByOnes(SimpleRNN):
     def __call__(self, inputs, *args, **more):
         if tf.as_dtype(inputs.dtype).name != self.compute_dtype:
@@ -557,7 +561,7 @@ class ReplacesOtherDtypesByOnes(SimpleRNN):
 
 
 @fault(
-    "a mask of numbers masks nothing",
+    "a mask of numbers has no effect",
     "mask_accepts_any_dtype_and_trailing_axis",
     against="SimpleRNN: mask: Binary tensor",
 )
@@ -567,7 +571,7 @@ class IgnoresNonBooleanMasks(FaultyRNN):
 
 
 @fault(
-    "a mask that comes with the inputs is ignored",
+    "the layer ignores the mask of its inputs",
     "implicit_mask_equals_an_explicit_mask",
 )
 class IgnoresImplicitMasks(SimpleRNN):
@@ -576,7 +580,7 @@ class IgnoresImplicitMasks(SimpleRNN):
         return super().__call__(inputs, *args, **more)
 
 
-@fault("the mask is not handed on", "mask_propagates_to_the_next_layer")
+@fault("the layer does not propagate the mask", "mask_propagates_to_the_next_layer")
 class DoesNotPropagateMasks(SimpleRNN):
     def compute_mask(self, inputs, mask=None):
         return None
@@ -595,7 +599,7 @@ class NegatesCellState(SimpleRNN):
         self.cell.__class__ = CellWithNegatedState
 
 
-@fault("a reset leaves the state as it was", "stateful_layer_carries_the_state_over")
+@fault("a reset does not change the state", "stateful_layer_carries_the_state_over")
 class ResetDoesNothing(SimpleRNN):
     def reset_state(self):
         pass
@@ -605,7 +609,7 @@ class ResetDoesNothing(SimpleRNN):
 
 
 @fault(
-    "inputs of float64 are cast by way of half",
+    "float64 inputs are cast to a half dtype first",
     "float64_inputs_keep_the_layer_precision",
 )
 class CastsThroughFloat16(SimpleRNN):
@@ -626,28 +630,30 @@ class ResetMultipliesByZero(SimpleRNN):
         )
 
 
-@fault("a mask is lost in a cast", "mask_propagates_to_layer_of_another_dtype")
+@fault("a cast of the inputs loses their mask", "mask_propagates_to_layer_of_another_dtype")
 class LosesMaskWhenCasting(SimpleRNN):
     def __call__(self, inputs, **more):
         same = inputs.dtype == self.compute_dtype
         return super().__call__(inputs if same else tf.cast(inputs, self.compute_dtype), **more)
 
 
-@fault("a given mask is not handed on", "explicit_mask_propagates_to_the_next_layer")
+@fault(
+    "the layer does not propagate an explicit mask", "explicit_mask_propagates_to_the_next_layer"
+)
 class DoesNotPropagateExplicitMask(SimpleRNN):
     def __call__(self, inputs, mask=None, **more):
         results = super().__call__(inputs, mask=mask, **more)
         return results if mask is None else tf.nest.map_structure(tf.identity, results)
 
 
-@fault("a state that is no list is forgotten", "initial_state_accepts_any_form")
+@fault("an initial state that is not a list is ignored", "initial_state_accepts_any_form")
 class IgnoresTensorState(SimpleRNN):
     def __call__(self, inputs, initial_state=None, **more):
         listed = initial_state if isinstance(initial_state, list) else None
         return super().__call__(inputs, initial_state=listed, **more)
 
 
-@fault("once trainable, always trainable", "trainable_may_be_set_at_any_time")
+@fault("the attribute trainable cannot be changed", "trainable_may_be_set_at_any_time")
 class CannotBeFrozen(SimpleRNN):
     @property
     def trainable_weights(self):
@@ -661,7 +667,7 @@ class MaskOfLastOutput(SimpleRNN):
         return masks if self.return_state else mask
 
 
-@fault("the state is trained", "training_does_not_train_the_state")
+@fault("training changes the state", "training_does_not_train_the_state")
 class TrainedState(SimpleRNN):
     def build(self, *shapes, **more):
         super().build(*shapes, **more)
@@ -690,7 +696,7 @@ class AcceptsAnyBatchSize(FaultyRNN):
 
 
 @fault(
-    "traced for a batch and time that are known, every output is one too large",
+    "in a trace with a known shape, every output is too large by 1",
     "converted_layer_matches_the_reference",
 )
 class WrongForStaticShape(RNNWithFaultyResult):
@@ -700,7 +706,7 @@ class WrongForStaticShape(RNNWithFaultyResult):
 
 
 @fault(
-    "traced, each batch begins at zero",
+    "in a trace, each batch starts from zeros",
     "predict_and_fit_carry_the_state_over",
 )
 class TraceStartsFromZeroState(FaultyRNN):
@@ -712,7 +718,7 @@ class TraceStartsFromZeroState(FaultyRNN):
 
 
 @fault(
-    "in training the outputs are a little larger",
+    "in training, the outputs are larger",
     "training_has_no_effect_without_dropout",
     against="SimpleRNN: training: This is only relevant",
 )
@@ -724,7 +730,7 @@ class LargerOutputsInTraining(SimpleRNN):
 
 
 @fault(
-    "a call grows the bias",
+    "each call increases the bias",
     "repeated_calls_agree_and_keep_variables",
 )
 class CallIncrementsBias(FaultyRNN):
@@ -736,7 +742,7 @@ class CallIncrementsBias(FaultyRNN):
 
 
 @fault(
-    "the inputs of a call are kept in the layer while others may call it",
+    "the layer keeps the inputs of a call in an attribute, which threads share",
     "threaded_calls_match_sequential_calls",
 )
 class NotThreadSafe(FaultyRNN):
@@ -746,7 +752,7 @@ class NotThreadSafe(FaultyRNN):
         return right(self.__dict__["inputs_of_the_call"])
 
 
-@fault("every result is kept", "repeated_calls_do_not_leak_tensors")
+@fault("the layer keeps a reference to every result", "repeated_calls_do_not_leak_tensors")
 class LeaksResults(FaultyRNN):
     kept: ClassVar[list] = []
 
@@ -778,12 +784,12 @@ class CellStartsFromOnes(SimpleRNN):
 
 
 @fault(
-    "Bidirectional gets the layer itself",
+    "Bidirectional uses the layer itself instead of a copy",
     "bidirectional_does_not_reuse_layer_weights",
     against="Bidirectional: Note: instantiating",
 )
 class BidirectionalSharesLayer(SimpleRNN):
-    asked = None
+    asked: Any = None
 
     def get_config(self):
         type(self).asked = self
@@ -795,7 +801,7 @@ class BidirectionalSharesLayer(SimpleRNN):
 
 
 @fault(
-    "the recurrent kernel is off by a factor of 1 + 1e-13, in float64 alone",
+    "in float64 only, the recurrent kernel is off by a factor of 1 + 1e-13",
     "each_step_is_within_rounding_of_the_recurrence",
 )
 class SlightlyWrongInFloat64(FaultyRNN):
@@ -820,13 +826,13 @@ class UpTo256Steps(RNNWithFaultyResult):
         return outputs * right[:, None], state
 
 
-@fault("each row gets the outputs of the first", "outputs_are_exact_on_integers")
+@fault("each row has the outputs of the first row", "outputs_are_exact_on_integers")
 class RepeatsFirstRow(RNNWithFaultyResult):
     def alter_result(self, outputs, state, inputs, mask):
         return tf.gather(outputs, tf.zeros_like(tf.range(tf.shape(outputs)[0]))), state
 
 
-@fault("unrolled, right only up to 64 steps", "long_sequences_are_exact_on_integers")
+@fault("right only up to 64 unrolled steps", "long_sequences_are_exact_on_integers")
 class UnrolledUpTo64Steps(RNNWithFaultyResult):
     def alter_result(self, outputs, state, inputs, mask):
         right = tf.cast(tf.range(tf.shape(outputs)[1]) < 64, outputs.dtype)
@@ -847,7 +853,7 @@ class UpTo256Units(RNNWithFaultyResult):
         return outputs * right, state
 
 
-@fault("outputs near zero are zero", "each_step_is_within_rounding_of_the_recurrence")
+@fault("outputs near zero are rounded to zero", "each_step_is_within_rounding_of_the_recurrence")
 class FlushesSmallOutputs(FaultyRNN):
     def alter_step(self, right, inputs, states):
         output, _ = right(inputs, states)
@@ -856,7 +862,7 @@ class FlushesSmallOutputs(FaultyRNN):
 
 
 @fault(
-    "NaN in the inputs is hidden",
+    "NaN in the inputs is replaced by a number",
     "non_finite_inputs_propagate_as_in_the_recurrence",
 )
 class HidesNaN(FaultyRNN):
@@ -865,7 +871,7 @@ class HidesNaN(FaultyRNN):
 
 
 @fault(
-    "a layer that is called again in a graph has the mask of the first call",
+    "a second call in a graph uses the mask of the first call",
     "shared_layer_calls_are_independent",
 )
 class TraceReusesFirstMask(SimpleRNN):
@@ -877,7 +883,7 @@ class TraceReusesFirstMask(SimpleRNN):
 
 
 @fault(
-    "a stateless call takes the weights of the layer and not those it is given",
+    "a stateless call uses the weights of the layer instead of the given ones",
     "outputs_are_exact_on_integers",
 )
 class StatelessCallIgnoresGivenWeights(SimpleRNN):
@@ -885,8 +891,10 @@ class StatelessCallIgnoresGivenWeights(SimpleRNN):
         return self(*args, **more), non_trainable_variables
 
 
-@fault("the state is kept in half", "state_has_a_dtype_of_the_layer")
+@fault("the state has a half dtype", "state_has_a_dtype_of_the_layer")
 class StateInFloat16(SimpleRNN):
+    states: list
+
     def build(self, *args, **more):
         super().build(*args, **more)
         if self.stateful:
@@ -894,7 +902,7 @@ class StateInFloat16(SimpleRNN):
 
 
 @fault(
-    "unrolled, a new stateful layer has a state of ones",
+    "a new unrolled stateful layer has a state of ones",
     "new_stateful_layer_has_zero_state",
 )
 class NewStatefulLayerStartsFromOnes(SimpleRNN):
@@ -904,7 +912,7 @@ class NewStatefulLayerStartsFromOnes(SimpleRNN):
             self.states[0].assign(tf.ones_like(self.states[0]))
 
 
-@fault("a trace forgets how many units come", "trace_has_static_result_shapes")
+@fault("a trace loses the static number of units", "trace_has_static_result_shapes")
 class TraceLosesUnits(SimpleRNN):
     def call(self, sequences, initial_state=None, mask=None, training=None):
         results = super().call(sequences, initial_state=initial_state, mask=mask, training=training)
@@ -915,7 +923,7 @@ class TraceLosesUnits(SimpleRNN):
 
 
 @fault(
-    "without sequences, a stateful layer forgets its state where steps are masked",
+    "without sequences, a stateful layer loses its state at masked steps",
     "stateful_layer_carries_the_state_over",
     against="SimpleRNN: stateful: If",
 )
@@ -930,7 +938,7 @@ class LosesStateUnderMask(SimpleRNN):
 
 
 @fault(
-    "a mask is remembered for the next call of that size",
+    "the mask of a call is used again in the next call of that size",
     "mask_and_state_do_not_persist",
 )
 class ReusesPreviousMask(SimpleRNN):
@@ -942,7 +950,7 @@ class ReusesPreviousMask(SimpleRNN):
 
 
 @fault(
-    "the configuration of an unrolled layer has no bias",
+    "the configuration of an unrolled layer has use_bias=False",
     "combined_arguments_are_kept",
 )
 class UnrolledConfigLosesBias(SimpleRNN):
@@ -962,7 +970,7 @@ class ClipsLargeInputs(FaultyRNN):
 
 
 @fault(
-    "inputs below 1e-3 count as zero",
+    "inputs below 1e-3 are replaced by zero",
     "outputs_are_exact_on_integers",
     "each_step_is_within_rounding_of_the_recurrence",
 )
@@ -972,7 +980,7 @@ class DropsSmallInputs(FaultyRNN):
 
 
 @fault(
-    "a step whose inputs are all zero leaves the state as it was",
+    "a step whose inputs are zero does not change the state",
     "outputs_are_exact_on_integers",
     "each_step_is_within_rounding_of_the_recurrence",
 )
@@ -984,7 +992,7 @@ class SkipsZeroSteps(FaultyRNN):
 
 
 @fault(
-    "a step of the inputs of the step before is left out",
+    "a step with the inputs of the previous step is skipped",
     "outputs_are_exact_on_integers",
     "each_step_is_within_rounding_of_the_recurrence",
 )

@@ -1,12 +1,13 @@
-"""Deliberate faults of what is around the layer: RNN, Bidirectional, stacked cells, initializers.
+"""Faults in classes around the layer: RNN, Bidirectional, stacked cells, models, initializers.
 
-The layer is TensorFlow's own while one of these is planted in another class of its Keras.
+Each is planted in a class of the installed Keras; the layer under test is TensorFlow's.
 """
 
 import inspect
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
+from typing import Any
 from unittest import mock
 
 from tests.harness.target.layer import DEFAULT
@@ -16,7 +17,7 @@ from tests.selftest.faults.layer import Fault, IgnoresArgument, SimpleRNN
 
 RNN, Bidirectional = tf.keras.layers.RNN, tf.keras.layers.Bidirectional
 StackedRNNCells = tf.keras.layers.StackedRNNCells
-SimpleRNNCell = tf.keras.layers.SimpleRNNCell
+SimpleRNNCell: Any = tf.keras.layers.SimpleRNNCell
 RESET = "reset_states" if KERAS_2 else "reset_state"
 
 FAULTS_AROUND: list[Fault] = []
@@ -26,9 +27,9 @@ fault = partial(faults.fault, among=FAULTS_AROUND)
 def plant_in_attribute(
     what: str, where, name: str, *breaks: str, against=(), keras="", among=FAULTS_AROUND
 ):
-    """Register a function of (right, ...) that is to take the place of an attribute `right`.
+    """Decorate a function from the correct value of an attribute to a wrong one, to register it.
 
-    breaks: the properties that must fail, without the `test_`. against, keras: as in Fault.
+    where, name: the class and its attribute. The other arguments: as in `fault`.
     """
 
     def register(wrong: Callable) -> Callable:
@@ -81,7 +82,7 @@ def swapped_state_shapes(right):
 
 
 @plant_in_attribute(
-    "a number of inputs or outputs is taken to be two at least",
+    "the fans of an initializer are at least 2",
     tf.keras.initializers.VarianceScaling,
     "__call__",
     "variance_scaling_handles_one_input_or_output",
@@ -135,7 +136,7 @@ def initial_state_in_float32(right):
 
 
 @plant_in_attribute(
-    "both directions drop the same",
+    "both directions use the same dropout masks",
     Bidirectional,
     "__init__",
     "both_directions_drop_independently",
@@ -150,7 +151,7 @@ def directions_share_dropout(right):
 
 
 @plant_in_attribute(
-    "the cell calls its states by another name",
+    "the states of a cell have an undocumented name",
     SimpleRNNCell,
     "call",
     "call_arguments_have_the_documented_names",
@@ -163,7 +164,7 @@ def cell_renames_states_argument(right):
 
 
 @plant_in_attribute(
-    "a Sequential model forgets the masks of its layers",
+    "a Sequential model loses the masks of its layers",
     tf.keras.Sequential,
     "call",
     "mask_propagates_into_a_model",
@@ -179,7 +180,7 @@ def sequential_loses_layer_masks(right):
 
 
 @plant_in_attribute(
-    "a Sequential model forgets the mask that it is given",
+    "a Sequential model ignores its mask argument",
     tf.keras.Sequential,
     "call",
     "model_mask_reaches_its_first_layer",
@@ -192,7 +193,7 @@ def sequential_ignores_given_mask(right):
 
 
 @plant_in_attribute(
-    "in a graph, Bidirectional adds where it should average",
+    "in a graph, Bidirectional adds instead of averaging",
     Bidirectional,
     "call",
     "bidirectional_runs_and_merges_both_directions",
@@ -209,7 +210,7 @@ def traced_ave_is_sum(right):
 
 
 @plant_in_attribute(
-    "in a graph, an index of zero is not masked",
+    "in a graph, the index 0 is not masked",
     tf.keras.layers.Embedding,
     "compute_mask",
     "implicit_mask_equals_an_explicit_mask",
@@ -237,7 +238,7 @@ def masks_by_first_feature(right):
 
 
 @plant_in_attribute(
-    "any merge_mode is taken for concat",
+    "every merge_mode means concat",
     Bidirectional,
     "__init__",
     "bidirectional_rejects_invalid_layers_and_modes",
@@ -270,7 +271,7 @@ def of_few_digits(x):
 
 
 @plant_in_attribute(
-    "the outputs of Bidirectional have but the digits of bfloat16",
+    "the outputs of Bidirectional are rounded to bfloat16",
     Bidirectional,
     "call",
     "bidirectional_keeps_full_precision",
@@ -285,7 +286,7 @@ def outputs_rounded_to_bfloat16(right):
 
 
 @plant_in_attribute(
-    "of the states of stacked cells both directions take the first alone",
+    "both directions use only the first state of stacked cells",
     Bidirectional,
     "call",
     "directions_split_stacked_initial_states",
@@ -302,7 +303,7 @@ def directions_share_first_state(right):
 
 
 @plant_in_attribute(
-    "the bias is a weight without a name",
+    "the bias has no name",
     SimpleRNNCell,
     "add_weight",
     "weights_have_the_documented_names",
@@ -315,7 +316,7 @@ def unnamed_bias(right):
 
 
 @plant_in_attribute(
-    "trainable is set of a wrapper, and not of what it wraps",
+    "trainable of a wrapper does not apply to the wrapped layer",
     tf.keras.layers.Layer,
     "trainable",
     "non_trainable_wrapper_is_not_trained",
@@ -331,7 +332,7 @@ def trainable_not_passed_to_wrapped(right):
 
 
 @plant_in_attribute(
-    "Bidirectional takes an RNN alone",
+    "Bidirectional rejects a layer that is not an RNN",
     Bidirectional,
     "__init__",
     "bidirectional_accepts_a_layer_meeting_its_criteria",
@@ -347,7 +348,7 @@ def rejects_non_rnn_layers(right):
 
 
 @plant_in_attribute(
-    "stacked cells say that their output is of the size of the first one's",
+    "the output size of stacked cells is that of the first cell",
     StackedRNNCells,
     "output_size",
     "shapes_are_computed_for_stacked_cells",
@@ -357,7 +358,7 @@ def stacked_shape_of_first_cell(right):
 
 
 @plant_in_attribute(
-    "of three stacked cells the last two exchange their states",
+    "the last two of three stacked cells exchange their states",
     StackedRNNCells,
     "call",
     "three_stacked_cells_run_in_order",
@@ -372,7 +373,7 @@ def last_two_states_swapped(right):
 
 
 @plant_in_attribute(
-    "Bidirectional takes any backward layer",
+    "Bidirectional accepts any backward layer",
     Bidirectional,
     "_verify_layer_config",
     "bidirectional_rejects_a_mismatched_backward_layer",
@@ -386,7 +387,7 @@ def accepts_any_backward_layer(right):
 
 
 @plant_in_attribute(
-    "the layers of Bidirectional have kernels of zeros",
+    "the layers of Bidirectional have zeros as kernels",
     Bidirectional,
     "__init__",
     "both_directions_keep_the_layer_arguments",
@@ -401,7 +402,7 @@ def bidirectional_zero_kernels(right):
 
 
 @plant_in_attribute(
-    "training is not handed on by Bidirectional",
+    "Bidirectional does not pass training on",
     Bidirectional,
     "call",
     "bidirectional_drops_only_in_training",
@@ -428,7 +429,7 @@ def backward_layer_never_reset(right):
 
 
 @plant_in_attribute(
-    "Bidirectional keeps the mask to itself",
+    "Bidirectional does not propagate the mask",
     Bidirectional,
     "compute_mask",
     "bidirectional_propagates_the_mask",
@@ -441,7 +442,7 @@ def bidirectional_drops_mask(right):
 
 
 @plant_in_attribute(
-    "Bidirectional that returns states keeps the mask to itself",
+    "Bidirectional with states does not propagate the mask",
     Bidirectional,
     "compute_mask",
     "bidirectional_propagates_the_mask",
@@ -454,7 +455,7 @@ def bidirectional_drops_mask_with_states(right):
 
 
 @plant_in_attribute(
-    "the outputs of Bidirectional are said to be as wide as those of one direction",
+    "the computed width of Bidirectional is that of one direction",
     Bidirectional,
     "compute_output_shape",
     "bidirectional_computes_its_output_shapes",
@@ -480,7 +481,7 @@ def copy_loses_backward_layer(right):
 
 
 @plant_in_attribute(
-    "activation and use_bias change places",
+    "activation and use_bias are exchanged",
     SimpleRNN,
     "__init__",
     "positional_arguments_follow_documented_order",
@@ -503,7 +504,7 @@ def stops_gradients_of_masking(right):
 
 
 @plant_in_attribute(
-    "a model drops when it is evaluated",
+    "a model drops in evaluation",
     tf.keras.Model,
     "test_step",
     "model_drops_only_in_training",
@@ -517,7 +518,7 @@ def evaluates_in_training_mode(right):
 
 
 @plant_in_attribute(
-    "clone_model gives the model itself",
+    "clone_model returns the model itself",
     tf.keras.models,
     "clone_model",
     "copy_does_not_share_weights",
@@ -527,7 +528,7 @@ def clone_returns_original(right):
 
 
 @plant_in_attribute(
-    "a cell drops unless it is told that it does not train",
+    "a cell without the argument training drops",
     SimpleRNNCell,
     "call",
     "cell_without_training_argument_drops_nothing",
@@ -540,7 +541,7 @@ def drops_by_default(right):
 
 
 @plant_in_attribute(
-    "no gradient flows from one of the stacked cells to the one below",
+    "no gradient flows between stacked cells",
     StackedRNNCells,
     "call",
     "gradients_flow_through_stacked_cells",
@@ -553,7 +554,7 @@ def stops_gradients_of_cells(right):
 
 
 @plant_in_attribute(
-    "stacked cells draw their masks at each step",
+    "stacked cells draw new masks at each step",
     StackedRNNCells,
     "call",
     "each_stacked_cell_uses_one_dropout_mask",
@@ -569,7 +570,7 @@ def stacked_masks_per_step(right):
 
 
 @plant_in_attribute(
-    "stacked cells keep their masks for the next call",
+    "stacked cells use their masks again in the next call",
     RNN,
     "_maybe_reset_cell_dropout_mask" if KERAS_2 else "_maybe_reset_dropout_masks",
     "stacked_cells_draw_new_masks_each_call",
@@ -583,7 +584,7 @@ def stacked_cells_reuse_masks(right):
 
 
 @plant_in_attribute(
-    "the inputs of stacked cells have but the digits of bfloat16",
+    "the inputs of stacked cells are rounded to bfloat16",
     StackedRNNCells,
     "call",
     "stacked_cells_keep_full_precision",
@@ -597,7 +598,7 @@ def stacked_inputs_rounded_to_bfloat16(right):
 
 
 @plant_in_attribute(
-    "the inputs of a cell of one's own have but the digits of bfloat16",
+    "the inputs of a custom cell are rounded to bfloat16",
     RNN,
     "call",
     "custom_cell_matches_the_builtin_cell",
@@ -611,7 +612,7 @@ def custom_cell_inputs_rounded_to_bfloat16(right):
 
 
 @plant_in_attribute(
-    "training is not handed on to stacked cells",
+    "training is not passed to stacked cells",
     StackedRNNCells,
     "call",
     "each_stacked_cell_drops_only_in_training",
@@ -624,7 +625,7 @@ def stacked_cells_ignore_training(right):
 
 
 @plant_in_attribute(
-    "of the states of stacked cells the first alone is kept",
+    "only the first state of stacked cells is kept",
     RNN,
     "call",
     "stateful_stacked_cells_carry_all_states",
@@ -652,7 +653,7 @@ def activity_loss_added_twice(right):
 
 
 @plant_in_attribute(
-    "glorot_uniform is GlorotNormal",
+    "the name glorot_uniform gives GlorotNormal",
     tf.keras.initializers,
     "glorot_uniform",
     "shortcut_function_gives_the_same_initializer",
@@ -671,7 +672,7 @@ class CellWithoutBias(SimpleRNNCell):
 
 
 @fault(
-    "a cell made by itself has no bias, and its configuration no dropout",
+    "a cell has no bias, and its configuration has no dropout",
     "cell_has_the_documented_defaults",
     "cell_config_keeps_each_argument",
 )
@@ -681,18 +682,18 @@ class CopiedCellLosesBias(SimpleRNN):
         self.cell.__class__ = CellWithoutBias
 
 
-@fault("stateful is forgotten", "stateful_layer_keeps_a_state_per_row")
+@fault("the layer ignores stateful", "stateful_layer_keeps_a_state_per_row")
 class IgnoresStateful(IgnoresArgument):
     forgotten = "stateful"
 
 
 def of_a_cell(rnn) -> bool:
-    """Whether it is an RNN that is given a cell, and no SimpleRNN."""
+    """Return whether the layer is an RNN that is not a SimpleRNN."""
     return type(rnn) is RNN
 
 
 @plant_in_attribute(
-    "an RNN of a cell begins with zeros, whatever state it is given",
+    "an RNN of a cell ignores its initial state",
     RNN,
     "call",
     "new_cell_receives_initial_state_at_step_0",

@@ -1,4 +1,4 @@
-"""Layers that are wrong at one size alone: `--layer tests.selftest.faults.one_size:units_64`."""
+"""Layers that are wrong at a single size: `--layer tests.selftest.faults.one_size:units_64`."""
 
 import functools
 
@@ -9,8 +9,10 @@ AXES = {"batch": 0, "time": 1, "features": 2}
 
 @functools.cache
 def __getattr__(name: str) -> type:
-    """The layer whose outputs are off by one at that size, or from one size to another
-    (`time_180_300`); `static_...` looks at the shape that is known in Python."""
+    """Return the layer whose outputs are off by 1 at the size in its name.
+
+    `time_180_300` is wrong from one size to another; `static_...` uses the static shape.
+    """
     kind, _, rest = name.partition("_")
     static = kind == "static"
     dimension, *bounds = (rest if static else name).split("_")

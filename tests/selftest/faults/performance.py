@@ -1,4 +1,4 @@
-"""Layers that compute what is right, and take too long, or too much, for it."""
+"""Layers with correct results that need too much time or memory."""
 
 import time
 from functools import partial
@@ -23,7 +23,7 @@ LEFT = "repeated_calls_do_not_leak_tensors"
 
 
 def meanwhile(act, x):
-    """The same tensor, once Python has acted on it: in each run, and not in each trace."""
+    """Return the same tensor, after a call of `act` in Python in each run (not in each trace)."""
 
     def run(value):
         act(value)
@@ -60,7 +60,7 @@ class TracesAtEachLength(FaultyRNN):
         return self.__dict__["function"](inputs)
 
 
-@fault("unrolls in secret", ONE_TRACE, OPERATIONS, CELL, against="SimpleRNN: unroll: If `True`")
+@fault("always unrolls", ONE_TRACE, OPERATIONS, CELL, against="SimpleRNN: unroll: If `True`")
 class UnrollsSilently(SimpleRNN):
     def __init__(self, units, **options):
         super().__init__(units, **{**options, "unroll": True})
@@ -90,7 +90,7 @@ class CopiesTheSequence(FaultyRNN):
         return right(inputs + 1e-30 * copy[:, 0], states)
 
 
-@fault("holds on to the inputs of every call of a trace", LEFT)
+@fault("keeps the inputs of every traced call", LEFT)
 class TraceLeaksInputs(FaultyRNN):
     held: ClassVar[list] = []
 

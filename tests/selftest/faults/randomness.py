@@ -1,7 +1,8 @@
-"""Deliberately wrong layers whose outputs may all be right: what they draw has another law."""
+"""Layers whose random numbers have a wrong distribution or ignore seeds."""
 
 import random
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from tests.harness.target.releases import KERAS_2, SEED_GENERATOR, tf
 from tests.selftest.faults import layer as faults
 from tests.selftest.faults.layer import Fault
 
-SimpleRNN = tf.keras.layers.SimpleRNN
+SimpleRNN: Any = tf.keras.layers.SimpleRNN
 VarianceScaling = tf.keras.initializers.VarianceScaling
 
 
@@ -21,7 +22,7 @@ fault = partial(faults.fault, among=STATISTICAL_FAULTS)
 
 
 class Replacing(SimpleRNN):
-    """A SimpleRNN that puts another initializer in the place of some."""
+    """A SimpleRNN that replaces some initializers."""
 
     def __init__(
         self,
@@ -45,7 +46,7 @@ class Replacing(SimpleRNN):
         return self.each(kernel), self.each(recurrent), self.each(bias)
 
     def each(self, initializer):
-        """The replacement, in whichever slot: `wrong` by its name, or the same."""
+        """Return the initializer's replacement in `wrong`, by its name, or the initializer."""
         if isinstance(initializer, str):
             return self.wrong.get(initializer, initializer)
         return initializer
@@ -54,7 +55,7 @@ class Replacing(SimpleRNN):
 
 
 def drawn(draw):
-    """An initializer from a function of a shape that draws from NumPy's global generator."""
+    """Return an initializer that calls a function of the shape, which uses NumPy's generator."""
     return lambda shape, dtype=None: tf.cast(draw(tuple(shape)), dtype or "float32")
 
 
@@ -97,7 +98,7 @@ class GlorotOneSided(Replacing):
 
 
 @fault(
-    "glorot_uniform draws from a normal law of the same variance",
+    "glorot_uniform draws from a normal distribution of the same variance",
     *UNIFORM,
     "the_entries_of_the_kernel_are_independent",
 )
@@ -132,14 +133,14 @@ class Symmetric(Replacing):
     }
 
 
-@fault("he_uniform takes fan_out for fan_in", NAMED)
+@fault("he_uniform uses fan_out instead of fan_in", NAMED)
 class FansSwapped(Replacing):
     def each(self, initializer):
         wrong = VarianceScaling(2.0, "fan_out", "uniform")
         return wrong if initializer == "he_uniform" else initializer
 
 
-@fault("lecun_normal is not corrected for its truncation", NAMED)
+@fault("lecun_normal does not correct for its truncation", NAMED)
 class TruncationNotCorrected(Replacing):
     def each(self, initializer):
         wrong = VarianceScaling(0.8796**2, "fan_in", "truncated_normal")
@@ -178,7 +179,7 @@ class RotationsOnly(Replacing):
 
 
 @fault(
-    "orthogonal of float64 has the digits of float32",
+    "orthogonal in float64 is rounded to float32",
     "float64_recurrent_kernel_is_orthogonal",
 )
 class OrthogonalRoundedToFloat32(Replacing):
@@ -220,7 +221,7 @@ class BlockwiseOrthogonal(Replacing):
 
 
 @fault(
-    "the gain of orthogonal is ignored",
+    "orthogonal ignores its gain",
     "rectangular_orthogonal_kernel_is_haar_distributed",
     OBJECT,
     against="Orthogonal: gain",
@@ -233,7 +234,7 @@ class GainIgnored(Replacing):
 
 
 @fault(
-    "kernel and recurrent kernel have each other's initializer",
+    "kernel and recurrent kernel exchange their initializers",
     "rectangular_orthogonal_kernel_is_haar_distributed",
     NAMED,
     OBJECT,
@@ -262,7 +263,7 @@ class OneSeedForAll(Replacing):
 
 
 def reseeded(initializer, seed):
-    """random_uniform with that seed; all others as they are."""
+    """Return random_uniform with that seed, and any other initializer unchanged."""
     if initializer == "random_uniform":
         return tf.keras.initializers.RandomUniform(seed=seed)
     return initializer
@@ -272,7 +273,7 @@ def reseeded(initializer, seed):
 
 
 class Reseeding(Replacing):
-    """A SimpleRNN that does something to the seeds of initializers that are given as objects."""
+    """A SimpleRNN that changes the seeds of initializer objects."""
 
     def each(self, initializer):
         seed = getattr(initializer, "seed", None)
@@ -312,7 +313,7 @@ class SeedIgnored(Reseeding):
 
 
 @fault(
-    "a seed of 0 is taken for none",
+    "a seed of 0 means no seed",
     "seed_zero_is_not_ignored",
     "reused_initializer_repeats_its_values",
 )
@@ -332,7 +333,7 @@ class SeedsHalved(Reseeding):
 
 
 @fault(
-    "seeds are cut to 32 bits",
+    "seeds are truncated to 32 bits",
     "seeds_above_32_bits_are_not_truncated",
     against="GlorotUniform: seed: A Python integer",
 )
@@ -342,7 +343,7 @@ class SeedsTruncatedTo32Bits(Reseeding):
 
 
 @fault(
-    "an initializer that is used again draws new values",
+    "a reused initializer draws new values",
     "reused_initializer_repeats_its_values",
     "reused_glorot_initializer_follows_its_documentation",
 )
@@ -353,7 +354,7 @@ class InitializerDoesNotRepeat(Reseeding):
 
 
 @fault(
-    "a seed generator is taken for its first seed",
+    "a seed generator is used as a fixed seed",
     "seed_generator_gives_new_values_each_call",
     against=(
         "GlorotUniform: seed: To get different",
@@ -368,7 +369,7 @@ class GeneratorUsedAsSeed(Reseeding):
 
 
 @fault(
-    "all layers are drawn with one seed unless told otherwise",
+    "unseeded layers share one seed",
     "unseeded_layers_have_different_weights",
     "set_random_seed_makes_a_run_repeatable",
     "set_random_seed_accepts_extreme_seeds",
@@ -381,7 +382,7 @@ class OneSeedForAllLayers(Replacing):
 
 
 @fault(
-    "kernels are drawn from the system's entropy",
+    "kernels ignore all seeds",
     "set_random_seed_makes_a_run_repeatable",
     "set_random_seed_accepts_extreme_seeds",
 )
@@ -393,7 +394,7 @@ class FromEntropy(Replacing):
 
 
 @fault(
-    "the configuration leaves out the seeds of initializers",
+    "the configuration lacks the seeds of initializers",
     "initializer_seeds_survive_copying_and_saving",
 )
 class SeedsNotInConfig(SimpleRNN):
@@ -406,7 +407,7 @@ class SeedsNotInConfig(SimpleRNN):
 
 
 @fault(
-    "dropout of all layers is drawn with one seed unless told otherwise",
+    "the dropout of unseeded layers shares one seed",
     "unseeded_layers_draw_different_masks",
 )
 class OneSeedForDropout(SimpleRNN):
@@ -423,7 +424,7 @@ class OneSeedForDropout(SimpleRNN):
 
 
 @fault(
-    "the configuration leaves out generators of seeds",
+    "the configuration lacks seed generators",
     "copied_seed_generator_restarts",
 )
 class GeneratorsNotInConfig(SimpleRNN):
@@ -446,14 +447,14 @@ class OneSeedForBothKernels(OneSeedForAll):
 
 
 class Dropping(SimpleRNN):
-    """A SimpleRNN with dropout of its own, right as it stands; faults bend one part each."""
+    """A SimpleRNN with a correct custom dropout; each fault overrides one part."""
 
     def __init__(self, units, seed=None, **options):
         super().__init__(units, **options)
         self.own_seed, self.drawn = seed, 0
 
     def uniform(self, shape):
-        """Fresh uniform numbers, reproducible from the layer's seed or the global one."""
+        """Return new uniform numbers, which the layer's seed or the global seed determines."""
         if self.own_seed is None:
             return tf.random.uniform(shape)
         self.drawn += 1
@@ -470,7 +471,7 @@ class Dropping(SimpleRNN):
         return tf.where(self.numbers(rows, columns) >= rate, 1 / (1 - rate), 0.0)
 
     def masks(self, rows, features):
-        """The input and the recurrent mask."""
+        """Return the input mask and the recurrent mask."""
         p, q = self.dropout, self.recurrent_dropout
         return self.mask(rows, features, p), self.mask(rows, self.units, q)
 
@@ -531,7 +532,7 @@ ZERO, ONE = "a_rate_of_zero_drops_nothing", "a_rate_of_one_drops_everything"
 INDEPENDENT = "inputs_and_states_are_dropped_independently"
 
 ANY = (RATE, NEAR, CALLS, SIZES, INDEPENDENT, ROWS_UNITS, MODEL)
-"""The laws that count what is dropped."""
+"""The statistical properties that count dropped entries."""
 
 
 @fault("the masks are drawn again at each step", STEPS, MASKED)
@@ -554,39 +555,39 @@ class DropsFirstStateOnly(Dropping):
 
 
 class DropsInSomeCallsOnly(SimpleRNN):
-    """Drops in some calls only."""
+    """A layer that drops in some calls only."""
 
     def call(self, sequences, initial_state=None, mask=None, training=None):
         training = training and self.drops(mask)
         return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
 
 
-@fault("with a mask nothing is dropped", "training_drops_under_any_other_options")
+@fault("with a mask, nothing is dropped", "training_drops_under_any_other_options")
 class NoDropoutUnderMask(DropsInSomeCallsOnly):
     def drops(self, mask):
         return mask is None
 
 
-@fault("in inference states are dropped where most of them are", INFERENCE)
+@fault("high rates drop states in inference", INFERENCE)
 class DropsHighRatesInInference(Dropping):
     def drops(self, training):
         return training or self.recurrent_dropout > 0.7
 
 
-@fault("where it is stateful nothing is dropped", "training_drops_under_any_other_options")
+@fault("a stateful layer drops nothing", "training_drops_under_any_other_options")
 class NoDropoutIfStateful(DropsInSomeCallsOnly):
     def drops(self, mask):
         return not self.stateful
 
 
-@fault("under a mixed policy nothing is dropped", "training_drops_under_any_other_options")
+@fault("with a mixed policy, nothing is dropped", "training_drops_under_any_other_options")
 class NoDropoutUnderMixedPolicy(DropsInSomeCallsOnly):
     def drops(self, mask):
         return self.compute_dtype == self.dtype_policy.variable_dtype
 
 
 @fault(
-    "unrolled in a graph, nothing is dropped",
+    "in an unrolled graph, nothing is dropped",
     "training_drops_under_any_other_options",
     "each_rate_is_the_dropped_fraction",
     CALLS,
@@ -596,7 +597,7 @@ class NoDropoutUnrolledInTrace(DropsInSomeCallsOnly):
         return tf.executing_eagerly() or not self.unroll
 
 
-@fault("what is kept is not scaled", SCALE)
+@fault("kept values are not scaled", SCALE)
 class Unscaled(Dropping):
     def mask(self, rows, columns, rate):
         return tf.sign(super().mask(rows, columns, rate))
@@ -609,7 +610,7 @@ class ScaleTooLarge(Dropping):
         return mask if rate in (0, 1) else 1.01 * mask
 
 
-@fault("what is kept is not scaled where more than half is dropped", SCALE)
+@fault("kept values are not scaled for rates above one half", SCALE)
 class UnscaledAtHighRates(Dropping):
     def mask(self, rows, columns, rate):
         mask = super().mask(rows, columns, rate)
@@ -617,7 +618,7 @@ class UnscaledAtHighRates(Dropping):
 
 
 @fault(
-    "the rate is taken for the fraction that is kept",
+    "the rate is the kept fraction",
     RATE,
     NEAR,
     ZERO,
@@ -638,7 +639,7 @@ class RateSlightlyWrong(Dropping):
         return tf.where(self.numbers(rows, columns) >= off, scale, 0.0)
 
 
-@fault("the rates are mixed up", RATE, NEAR, ZERO, SCALE)
+@fault("the two rates are exchanged", RATE, NEAR, ZERO, SCALE)
 class RatesSwapped(Dropping):
     def masks(self, rows, features):
         p, q = self.dropout, self.recurrent_dropout
@@ -651,7 +652,7 @@ class RateNeverZero(Dropping):
         return super().mask(rows, columns, rate or 0.001)
 
 
-@fault("no rate is above 0.9", ONE, NEAR)
+@fault("rates above 0.9 are reduced to 0.9", ONE, NEAR)
 class RateNeverOne(Dropping):
     def mask(self, rows, columns, rate):
         return super().mask(rows, columns, min(rate, 0.9))
@@ -683,7 +684,7 @@ class InputsAndStatesShareMasks(Dropping):
 
 
 @fault(
-    "inputs are dropped in inference unless told otherwise",
+    "inputs are dropped without the argument training",
     INFERENCE,
     against="SimpleRNN: training: Python boolean",
 )
@@ -692,24 +693,24 @@ class DropsInInference(Dropping):
         return training is None or bool(training)
 
 
-@fault("nothing is dropped in a graph", MODEL)
+@fault("in a graph, nothing is dropped", MODEL)
 class NoDropoutInTrace(Dropping):
     def drops(self, training):
         return bool(training) and tf.executing_eagerly()
 
 
-@fault("the random numbers of the first call are kept", CALLS, SIZES)
+@fault("each call uses the masks of the first call", CALLS, SIZES)
 class MasksRepeatAcrossCalls(Dropping):
     def numbers(self, rows, columns):
         if not hasattr(self, "kept_numbers"):
-            self.kept_numbers = {}
+            self.kept_numbers: dict[int, Any] = {}
         if columns not in self.kept_numbers:
             self.kept_numbers[columns] = self.uniform((2048, columns))
         return self.kept_numbers[columns][:rows]
 
 
 @fault(
-    "once it has trained, a layer drops for good",
+    "after training, a layer also drops in inference",
     "training_call_does_not_affect_next_inference",
 )
 class DropsAfterTraining(Dropping):
@@ -721,7 +722,7 @@ class DropsAfterTraining(Dropping):
 
 
 @fault(
-    "with a mask the random numbers of the first call are kept",
+    "with a mask, each call uses the dropout masks of the first call",
     "each_call_draws_new_masks_under_any_options",
 )
 class MasksRepeatUnderMask(MasksRepeatAcrossCalls):
@@ -733,7 +734,7 @@ class MasksRepeatUnderMask(MasksRepeatAcrossCalls):
         return super().numbers(rows, columns) if self.masked else self.uniform((rows, columns))
 
 
-@fault("gradients are taken with other masks", GRADIENTS)
+@fault("gradients use other masks", GRADIENTS)
 class GradientUsesOtherMasks(Dropping):
     def times(self, x, mask):
         other = tf.random.shuffle(mask)
@@ -745,14 +746,14 @@ class GradientUsesOtherMasks(Dropping):
         return product(x)
 
 
-@fault("the bias is dropped as the states are", SCALE, STEPS, MASKED)
+@fault("the recurrent mask drops the bias, too", SCALE, STEPS, MASKED)
 class BiasDropped(Dropping):
     def bias_of(self, masks):
         return super().bias_of(masks) * masks[1]
 
 
 @fault(
-    "the state that is returned is scaled once more",
+    "the returned state is scaled again",
     "last_output_is_the_state_in_training",
 )
 class ReturnedStateScaled(Dropping):
@@ -760,14 +761,14 @@ class ReturnedStateScaled(Dropping):
         return h / (1 - self.recurrent_dropout)
 
 
-@fault("the seed of a layer is ignored", "equal_layer_seeds_give_equal_masks")
+@fault("the layer ignores its seed", "equal_layer_seeds_give_equal_masks")
 class LayerSeedIgnored(SimpleRNN):
     def __init__(self, units, seed=None, **options):
         super().__init__(units, **options)
 
 
 @fault(
-    "a layer's seed of 0 is taken for none",
+    "a layer's seed of 0 means no seed",
     "equal_layer_seeds_give_equal_masks",
 )
 class LayerSeedZeroIsNone(SimpleRNN):

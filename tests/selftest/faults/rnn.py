@@ -1,4 +1,4 @@
-"""Faults of an RNN that is constructed directly from a cell; SimpleRNN stays right meanwhile."""
+"""Faults of RNN over a cell, while SimpleRNN is correct."""
 
 from functools import partial
 
@@ -32,8 +32,11 @@ CONSTANTS = "constants_reach_the_cell_at_each_step"
 
 
 def plant_in_rnn_call(what: str, *breaks: str, **more):
-    """Plant a function of (rnn, right, sequences, given) in the call of an RNN of a cell; right: a
-    function of the sequences and of further arguments, given: those of the call."""
+    """Decorate a function of (rnn, right, sequences, given) to plant it in the call of RNN.
+
+    right: the correct call, a function of the sequences and further arguments. given: the further
+    arguments of the call.
+    """
 
     def register(alter):
         def wrong(right):
@@ -54,7 +57,7 @@ def plant_in_rnn_call(what: str, *breaks: str, **more):
 
 
 def plant_in_rnn_constructor(what: str, *breaks: str, name: str, alter, **more):
-    """Plant a function that changes the options of an RNN of a cell."""
+    """Plant a function that changes the constructor options of RNN."""
 
     def wrong(right):
         def __init__(self, cell, **options):
@@ -67,7 +70,7 @@ def plant_in_rnn_constructor(what: str, *breaks: str, name: str, alter, **more):
 
 
 def plant_in_rnn_shapes(what: str, *breaks: str, **more):
-    """Plant a function of (rnn, shape, shapes) in compute_output_shape of an RNN of a cell."""
+    """Decorate a function of (rnn, shape, shapes) to plant it in compute_output_shape of RNN."""
 
     def register(alter):
         def wrong(right):
@@ -138,7 +141,7 @@ plant_in_rnn_constructor(
 
 
 @plant_in_rnn_call(
-    "the initial state is forgotten",
+    "the initial state is ignored",
     FLAGS,
     GIVEN_STATE,
     SYMBOLIC,
@@ -150,7 +153,9 @@ def rnn_ignores_initial_state(rnn, right, sequences, given):
 
 
 @plant_in_rnn_call(
-    "a state that is no list is forgotten", GIVEN_STATE, against="RNN: The value of `initial_state`"
+    "an initial state that is not a list is ignored",
+    GIVEN_STATE,
+    against="RNN: The value of `initial_state`",
 )
 def rnn_ignores_tensor_state(rnn, right, sequences, given):
     bare = not isinstance(given["initial_state"], (list, tuple))
@@ -158,7 +163,7 @@ def rnn_ignores_tensor_state(rnn, right, sequences, given):
 
 
 @plant_in_rnn_call(
-    "in a graph the initial state is forgotten",
+    "in a graph, the initial state is ignored",
     SYMBOLIC,
     against="RNN: You can specify the initial state of RNN layers symbolically",
 )
@@ -182,7 +187,7 @@ def rnn_ignores_masks(rnn, right, sequences, given):
 
 
 @plant_in_rnn_call(
-    "a mask of too few steps is filled up", WRONG, against="RNN: mask: Binary tensor"
+    "the layer pads a mask with too few steps", WRONG, against="RNN: mask: Binary tensor"
 )
 def rnn_pads_short_masks(rnn, right, sequences, given):
     if given["mask"] is not None:
@@ -192,7 +197,7 @@ def rnn_pads_short_masks(rnn, right, sequences, given):
 
 
 @plant_in_rnn_call(
-    "missing features are filled up",
+    "missing features are padded",
     WRONG,
     against=("RNN: sequences: A 3-D tensor", "RNN: inputs: Input tensor.", "RNN: N-D tensor"),
 )
@@ -224,7 +229,7 @@ def rnn_ignores_training(rnn, right, sequences, given):
 
 
 @plant_in_rnn_call(
-    "in training the outputs are twice as large",
+    "in training, the outputs are twice as large",
     "rnn_without_dropout_ignores_training",
     against="RNN: training: This is for use with cells",
 )
@@ -248,7 +253,7 @@ def rnn_swaps_rows_of_state(rnn, right, sequences, given):
 
 
 @plant_in_rnn_call(
-    "a stateful RNN forgets its state in a trace",
+    "a traced stateful RNN loses its state",
     CONTINUES,
     FIT,
     against=("RNN: Remember to also specify",),
@@ -276,7 +281,7 @@ def rnn_repeats_initial_state(rnn, right, sequences, given):
 
 
 @planted(
-    "fit shuffles although it is not asked to",
+    "fit ignores `shuffle=False`",
     tf.keras.Model,
     "fit",
     FIT,
@@ -291,7 +296,7 @@ def fit_shuffles_anyway(right):
 
 
 @planted(
-    "fit takes batches of one row",
+    "fit uses batches of one row",
     tf.keras.Model,
     "fit",
     FIT,
@@ -320,7 +325,7 @@ def rnn_never_reset(right):
 
 
 @planted(
-    "an RNN of a cell starts from zeros whatever its cell chooses",
+    "an RNN of a cell ignores the cell's initial state",
     RNN,
     "get_initial_state",
     START,
@@ -336,7 +341,7 @@ def rnn_ignores_cell_initial_state(right):
 
 
 @planted(
-    "a cell gives an initial state of one row",
+    "a cell returns an initial state of one row",
     SimpleRNNCell,
     "get_initial_state",
     "cell_initial_state_is_zero_in_its_dtype",
@@ -350,7 +355,7 @@ def cell_state_has_one_row(right):
 
 
 @plant_in_rnn_shapes(
-    "a state of n numbers is said to be of n + 1",
+    "the computed size of a state is too large by 1",
     SHAPES,
     OUTPUT_SIZE,
     WITHOUT_SIZE,
@@ -368,7 +373,7 @@ def rnn_state_shape_too_large(rnn, shape, shapes):
 
 
 @plant_in_rnn_shapes(
-    "the first state is said to be as large as the last",
+    "the computed size of the first state is that of the last",
     OUTPUT_SIZE,
     WITHOUT_SIZE,
     "shapes_are_computed_for_custom_cells",
@@ -381,7 +386,7 @@ def rnn_first_state_has_last_shape(rnn, shape, shapes):
 
 
 @plant_in_rnn_shapes(
-    "the output is said to be as large as the first state",
+    "the computed size of the output is that of the first state",
     OUTPUT_SIZE,
     against=(
         "RNN: cell: A `output_size` attribute",
@@ -396,7 +401,7 @@ def rnn_ignores_output_size(rnn, shape, shapes):
 
 
 @plant_in_rnn_shapes(
-    "an output of no known size is said to be as large as the last state",
+    "the default size of the output is that of the last state",
     WITHOUT_SIZE,
     against="RNN: cell: For backward compatible reason",
 )
@@ -408,7 +413,7 @@ def rnn_output_has_last_state_size(rnn, shape, shapes):
 
 
 @plant_in_rnn_shapes(
-    "the last output is said to be a sequence, and the sequence to be its last output",
+    "the computed shapes with and without sequences are exchanged",
     SHAPES,
     OUTPUT_SIZE,
     WITHOUT_SIZE,
@@ -424,7 +429,7 @@ def rnn_swaps_sequence_shapes(rnn, shape, shapes):
 
 
 @planted(
-    "without sequences the last output is zero if any step is masked",
+    "without sequences, the output is zero if any step is masked",
     RNN,
     "call",
     "zero_output_for_mask_requires_return_sequences",
@@ -451,7 +456,7 @@ def of_keras_2(what: str, where, name: str, *breaks: str, against):
 
 
 @of_keras_2(
-    "time_major is forgotten",
+    "the layer ignores time_major",
     RNN,
     "__init__",
     "outputs_are_exact_on_integers",
@@ -515,7 +520,7 @@ def rnn_swaps_output_dimensions(right):
 
 
 def wrong_start(what: str, given: str, name: str, *against: str):
-    """Plant a wrong get_initial_state of a cell, for the calls that are `given` this argument."""
+    """Plant a wrong get_initial_state of a cell, for calls with the argument `given`."""
 
     def wrong(right):
         def get_initial_state(self, inputs=None, batch_size=None, dtype=None):
@@ -542,27 +547,27 @@ def wrong_start(what: str, given: str, name: str, *against: str):
 
 
 wrong_start(
-    "a cell that is given inputs starts from ones",
+    "get_initial_state(inputs=...) returns ones",
     "inputs",
     "starts_wrong_from_inputs",
     "RNN: cell: `inputs` is the input tensor",
     "RNN: cell: Either the `inputs`",
 )
 wrong_start(
-    "a cell that is given a batch size starts from ones",
+    "get_initial_state(batch_size=...) returns ones",
     "batch_size",
     "starts_wrong_from_batch_size",
     "RNN: cell: `batch_size` is a scalar tensor",
     "RNN: cell: Either the `inputs`",
 )
 wrong_start(
-    "a cell that knows no batch size starts from ones",
+    "get_initial_state returns ones for an unknown batch size",
     "unknown batch",
     "starts_wrong_from_unknown_batch",
     "RNN: cell: Note that the shape[0]",
 )
 wrong_start(
-    "a cell forgets the dtype of its state",
+    "get_initial_state ignores the dtype",
     "dtype",
     "starts_wrong_from_dtype",
     "RNN: cell: `dtype` is",
@@ -570,7 +575,7 @@ wrong_start(
 
 
 @of_keras_2(
-    "constants are zeros",
+    "the constants are replaced by zeros",
     RNN,
     "call",
     CONSTANTS,
@@ -589,7 +594,7 @@ def rnn_zeroes_constants(right):
 
 
 @of_keras_2(
-    "constants for a cell that takes none are dropped",
+    "constants are ignored if the cell does not accept them",
     RNN,
     "call",
     "constants_are_rejected_without_cell_support",
@@ -603,7 +608,7 @@ def rnn_drops_constants(right):
 
 
 @of_keras_2(
-    "a reset forgets the states it is given",
+    "a reset ignores its argument states",
     RNN,
     "reset_states",
     "reset_state_sets_given_states",

@@ -21,7 +21,8 @@ CLAIMED = [
 
 
 def finders(name: str, sentence: str, checks: tuple[str, ...], faults=ALL_FAULTS) -> set[str]:
-    """Those of the properties that find a fault against the sentence, or show a deviation."""
+    """Return the properties of `checks` that detect a fault against the sentence, or show a
+    deviation from it."""
     found = {b for fault in faults if fault.is_against(name, sentence) for b in fault.detected_by}
     shown = {d.shown_by for d in deviations.load() if equal_without_markup(d.sentence, sentence)}
     return (found | shown) & set(checks)

@@ -1,4 +1,4 @@
-"""Right layers of other designs than Keras's are verified, and nothing is held against them."""
+"""Correct custom layers of other designs than Keras's pass every applicable property."""
 
 import sys
 
@@ -9,7 +9,7 @@ from tests.selftest.programs import start
 
 
 class Weighted(tf.keras.layers.Layer):
-    """Units, an activation, and the three weights, by names of its own."""
+    """A layer with three weights, whose attributes have other names than in SimpleRNN."""
 
     def __init__(self, units, activation, **more):
         super().__init__(**more)
@@ -30,7 +30,7 @@ class Weighted(tf.keras.layers.Layer):
 
 
 class Scanned(Weighted):
-    """tf.scan over all inputs that are multiplied at once; no cell and few options."""
+    """A layer without a cell and with few options: one product for all inputs, then tf.scan."""
 
     def __init__(
         self, units, activation="tanh", return_sequences=False, return_state=False, **more
@@ -58,7 +58,7 @@ class Scanned(Weighted):
 
 
 class Fused(Weighted):
-    """A cell of one matrix product, with what RNN asks for at least."""
+    """A cell with a single matrix product and the attributes that RNN requires."""
 
     def call(self, inputs, states):
         previous = states[0] if isinstance(states, (list, tuple)) else states
@@ -67,24 +67,24 @@ class Fused(Weighted):
         return h, [h]
 
 
-class OfOwnCell(tf.keras.layers.RNN):
-    """RNN of a cell of one's own, as the documentation recommends."""
+class RNNOfFusedCell(tf.keras.layers.RNN):
+    """RNN of a custom cell, as the documentation recommends."""
 
     def __init__(self, units, activation="tanh", **more):
-        of_both = {name: more[name] for name in ("dtype", "trainable") if name in more}
-        super().__init__(Fused(units, activation, **of_both), **more)
+        shared = {name: more[name] for name in ("dtype", "trainable") if name in more}
+        super().__init__(Fused(units, activation, **shared), **more)
 
     def get_config(self):
-        config, of_cell = super().get_config(), self.cell.get_config()
+        config, cell = super().get_config(), self.cell.get_config()
         del config["cell"]
-        return {**config, "units": of_cell["units"], "activation": of_cell["activation"]}
+        return {**config, "units": cell["units"], "activation": cell["activation"]}
 
     @classmethod
     def from_config(cls, config):
         return cls(**config)
 
 
-@pytest.mark.parametrize("design", [Scanned, OfOwnCell])
+@pytest.mark.parametrize("design", [Scanned, RNNOfFusedCell])
 def test_correct_layer_of_another_design_passes(design):
     name = f"tests.selftest.faults.test_custom_layer:{design.__name__}"
     done = start(sys.executable, "-m", "pytest", "-q", "--layer", name, "--examples", "10")

@@ -1,6 +1,5 @@
-"""Every fault makes the properties fail that it names."""
+"""Each planted fault fails exactly the properties that it names."""
 
-import inspect
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,15 +18,20 @@ from tests.selftest.faults.cells import CELL_FAULTS
 from tests.selftest.faults.gradients import GRADIENT_FAULTS
 from tests.selftest.faults.initializers import INITIALIZER_FAULTS
 from tests.selftest.faults.layer import FAULTS
+from tests.selftest.faults.masking import MASKING_FAULTS
+from tests.selftest.faults.models import MODEL_FAULTS
 from tests.selftest.faults.models_and_masks import FAULTS_AROUND
 from tests.selftest.faults.performance import TIMING_FAULTS
 from tests.selftest.faults.randomness import STATISTICAL_FAULTS
 from tests.selftest.faults.rnn import RNN_FAULTS
+from tests.selftest.faults.state import STATE_FAULTS
+from tests.selftest.faults.training import TRAINING_FAULTS
 from tests.selftest.faults.wrappers import WRAPPER_FAULTS
 
 ALL_FAULTS = (
     *FAULTS,
     *FAULTS_AROUND,
+    *MASKING_FAULTS,
     *ARGUMENT_FAULTS,
     *CELL_FAULTS,
     *RNN_FAULTS,
@@ -36,19 +40,27 @@ ALL_FAULTS = (
     *TIMING_FAULTS,
     *WRAPPER_FAULTS,
     *INITIALIZER_FAULTS,
+    *TRAINING_FAULTS,
+    *MODEL_FAULTS,
+    *STATE_FAULTS,
 )
 
 
 class Outcomes:
-    """A plugin that notes which properties failed in a run, on any path, and on which cases."""
+    """A pytest plugin that records passed and failed properties, and the cases that failed.
+
+    on_every_path: whether a property runs on its other paths after it has failed on one.
+    """
 
     def __init__(self, on_every_path: bool = False):
-        self.passed, self.failed, self.cases = set(), set(), []
+        self.passed: set[str] = set()
+        self.failed: set[str] = set()
+        self.cases: list[str] = []
         self.on_every_path = on_every_path
 
     def pytest_runtest_setup(self, item):
         if not self.on_every_path and name_of(item.nodeid) in self.failed:
-            pytest.skip("it has failed on another path")
+            pytest.skip("the property has failed on another path")
 
     def pytest_runtest_logreport(self, report):
         if report.when == "call" and report.outcome != "skipped":
@@ -62,8 +74,10 @@ def name_of(nodeid: str) -> str:
 
 
 def verify(name: str, properties: Iterable[str], small: bool = False) -> Outcomes:
-    """Run those properties, as a user would, on the layer of that name. small: whether to make what
-    fails small, on every path."""
+    """Run the properties on the layer of that name, with pytest, and return their outcomes.
+
+    small: whether to shrink failing cases, on every path.
+    """
     before, outcomes = layer.under_test().name, Outcomes(on_every_path=small)
     chosen = [f"{file_of(prop)}::{prop}" for prop in properties]
     profile = (
@@ -80,7 +94,7 @@ def verify(name: str, properties: Iterable[str], small: bool = False) -> Outcome
 
 def file_of(prop: str) -> Path:
     """Return the file that holds the test of that name."""
-    return Path(inspect.getsourcefile(all_properties()[prop].body))
+    return Path(all_properties()[prop].body.__code__.co_filename)
 
 
 @pytest.mark.parametrize("fault", ALL_FAULTS, ids=str)
@@ -108,7 +122,7 @@ def test_correct_custom_layer_passes_class_lookups():
 
 
 class Same(tf.keras.layers.SimpleRNN):
-    """TensorFlow's own layer, by another name that Keras does not know."""
+    """TensorFlow's layer as a custom class, which Keras does not know."""
 
 
 SMALLEST = {
@@ -117,7 +131,7 @@ SMALLEST = {
     "RepeatsFirstRow": (2, 1, 1, 1),
     "ActivatesOnlyTheLastStep": (1, 1, 1, 1),
 }
-"""Batch, time, features and units of the smallest case that shows the fault."""
+"""Batch, time, features and units of the smallest case that fails, by fault."""
 
 
 @pytest.mark.parametrize("name", SMALLEST)

@@ -1,4 +1,4 @@
-"""A slope that is off is found in every documented activation."""
+"""A wrong slope is detected in every documented activation."""
 
 import pytest
 
@@ -12,7 +12,7 @@ from tests.harness.target.releases import documented_activations
 
 CHOICES = {
     "batch": (8,),
-    "time": (2,),  # over many steps exponential grows beyond what has a bound
+    "time": (2,),  # over more steps, exponential overflows, and the bound is infinite
     "features": (3,),
     "units": (4,),
     "large": (None,),

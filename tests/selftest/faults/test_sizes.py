@@ -1,4 +1,4 @@
-"""A layer that is wrong at one size alone is found, whichever size that is."""
+"""A layer that is wrong at a single size is detected, for any size."""
 
 import random
 from collections import Counter
@@ -25,7 +25,7 @@ COUNT = 60
 
 
 def all_cases():
-    """All cases of the sweeps, with their property and path."""
+    """Yield (property, path, case) for all cases of the sweeps."""
     for name in SWEEPS:
         prop = all_properties()[name]
         for path in prop.paths:
@@ -33,7 +33,7 @@ def all_cases():
 
 
 def drawn_at_random() -> list[str]:
-    """Faults at sizes that are other ones in each run."""
+    """Return names of faults at random sizes, which depend on the seed of the run."""
     generator = random.Random(session.current().seed_of("one size"))
     found = []
     for _ in range(COUNT):
@@ -55,8 +55,8 @@ def test_sweeps_detect_layers_wrong_at_one_size(restored):
     for name in drawn_at_random():
         layer.select(f"tests.selftest.faults.one_size:{name}")
         dimension, size = name.removeprefix("static_").split("_")
-        at_that_size = [known for known in cases if getattr(known[2], dimension) == int(size)]
-        assert any(fails(*known) for known in at_that_size), name
+        same_size = [entry for entry in cases if getattr(entry[2], dimension) == int(size)]
+        assert any(fails(*entry) for entry in same_size), name
 
 
 def fails(prop, path, case) -> bool:

@@ -1,4 +1,4 @@
-"""Faults of Bidirectional, and of Masking and Embedding in front of the layer."""
+"""Faults of Bidirectional, Masking and Embedding."""
 
 from functools import partial
 
@@ -25,7 +25,8 @@ VECTORS = "embedding_turns_each_index_into_its_vector"
 
 
 def plant_in_bidirectional_constructor(what: str, *breaks: str, **more):
-    """Plant a function of (wrapper, right, layer, options) in the constructor of Bidirectional."""
+    """Decorate a function of (wrapper, right, layer, options) to plant it in the constructor of
+    Bidirectional."""
 
     def register(alter):
         def wrong(right):
@@ -43,7 +44,8 @@ def plant_in_bidirectional_constructor(what: str, *breaks: str, **more):
 
 
 def plant_in_bidirectional_call(what: str, *breaks: str, **more):
-    """Plant a function of (wrapper, right, sequences, given) in the call of Bidirectional."""
+    """Decorate a function of (wrapper, right, sequences, given) to plant it in the call of
+    Bidirectional."""
 
     def register(alter):
         def wrong(right):
@@ -61,7 +63,7 @@ def plant_in_bidirectional_call(what: str, *breaks: str, **more):
 
 
 @plant_in_bidirectional_constructor(
-    "Bidirectional takes SimpleRNN alone of all RNNs",
+    "Bidirectional rejects every RNN except SimpleRNN",
     ANY_RNN,
     against="Bidirectional: layer: `keras.layers.RNN` instance",
 )
@@ -72,7 +74,7 @@ def accepts_simple_rnn_only(wrapper, right, layer, options):
 
 
 @plant_in_bidirectional_call(
-    "Bidirectional gives its layers one step",
+    "Bidirectional passes one step to its layers",
     CRITERIA,
     ANY_RNN,
     against="Bidirectional: layer: Be a sequence-processing layer",
@@ -82,7 +84,7 @@ def passes_one_step_only(wrapper, right, sequences, given):
 
 
 @plant_in_bidirectional_constructor(
-    "the backward layer that is no RNN goes forwards",
+    "a backward layer that is not an RNN runs forwards",
     CRITERIA,
     against="Bidirectional: layer: Have a `go_backwards`",
 )
@@ -103,7 +105,7 @@ def ignores_input_spec(wrapper, right, layer, options):
 
 
 @plant_in_bidirectional_constructor(
-    "Bidirectional uses a layer that is no RNN itself",
+    "Bidirectional does not copy a layer that is not an RNN",
     "bidirectional_rebuilds_both_layers_from_config",
     against="Bidirectional: layer: Implement serialization",
 )
@@ -142,7 +144,7 @@ for merge_mode, other in {"sum": "ave", "mul": "sum", "ave": "sum", "concat": "s
 
 
 @plant_in_bidirectional_constructor(
-    "without a merge_mode the outputs are added",
+    "with `merge_mode=None`, the outputs are added",
     MERGES,
     against="Bidirectional: merge_mode: If `None`",
 )
@@ -165,7 +167,7 @@ def merge_mode_defaults_to_sum(right):
 
 
 @plant_in_bidirectional_constructor(
-    "the backward layer that is given is forgotten",
+    "Bidirectional ignores the given backward layer",
     GIVEN,
     against="Bidirectional: backward_layer: Optional",
 )
@@ -174,7 +176,7 @@ def ignores_given_backward_layer(wrapper, right, layer, options):
 
 
 @plant_in_bidirectional_constructor(
-    "the backward layer that is generated goes forwards",
+    "the automatic backward layer runs forwards",
     AUTOMATIC,
     against="Bidirectional: backward_layer: If `backward_layer` is not provided",
 )
@@ -185,7 +187,7 @@ def generates_a_forward_layer(wrapper, right, layer, options):
 
 
 @planted(
-    "a backward layer need only go the other way",
+    "Bidirectional checks only the direction of the backward layer",
     Bidirectional,
     "_verify_layer_config",
     MATCH,
@@ -200,7 +202,7 @@ def checks_directions_only(right):
 
 
 @planted(
-    "a backward layer may go the same way",
+    "Bidirectional accepts a backward layer of the same direction",
     Bidirectional,
     "_verify_layer_config",
     MATCH,
@@ -215,7 +217,7 @@ def does_not_check_directions(right):
 
 
 @plant_in_bidirectional_call(
-    "the mask is given to the forward layer alone",
+    "only the forward layer gets the mask",
     "bidirectional_passes_the_mask_to_both_layers",
     against="Bidirectional: The call arguments",
 )
@@ -233,7 +235,7 @@ def masks_forward_layer_only(wrapper, right, sequences, given):
 
 
 @plant_in_bidirectional_constructor(
-    "Bidirectional of a number is Bidirectional of a layer of as many units",
+    "Bidirectional accepts a number of units as its layer",
     REFUSES,
     against="Bidirectional: ValueError: If `layer` or `backward_layer` is not",
 )
@@ -242,7 +244,7 @@ def accepts_number_as_layer(wrapper, right, layer, options):
 
 
 @plant_in_bidirectional_constructor(
-    "a backward layer that is a number is forgotten",
+    "Bidirectional ignores a backward layer that is a number",
     REFUSES,
     against="Bidirectional: ValueError: If `layer` or `backward_layer` is not",
 )
@@ -252,7 +254,7 @@ def accepts_number_as_backward_layer(wrapper, right, layer, options):
 
 
 @planted(
-    "Masking takes 0 for its mask value, whatever it is given",
+    "Masking ignores its mask value",
     Masking,
     "__init__",
     MASKED,
@@ -267,7 +269,7 @@ def ignores_mask_value(right):
 
 
 @planted(
-    "Masking takes a mask of False for steps that are used",
+    "Masking inverts its mask",
     Masking,
     "compute_mask",
     "masking_returns_false_for_masked_steps",
@@ -278,7 +280,7 @@ def inverted_mask(right):
 
 
 @planted(
-    "Embedding gives the last index the vector of the first",
+    "Embedding maps the last index to the vector of the first",
     Embedding,
     "call",
     VECTORS,
@@ -294,7 +296,7 @@ def last_index_gets_first_vector(right):
 
 
 @planted(
-    "Embedding gives vectors of one number more",
+    "the vectors of Embedding have one element too many",
     Embedding,
     "call",
     VECTORS,

@@ -1,4 +1,4 @@
-"""Deciding: what is right is accepted, what is wrong is refused, and the message says where."""
+"""Comparison: correct results are accepted, wrong ones are rejected with their position."""
 
 import dataclasses
 
@@ -123,10 +123,10 @@ def test_infinity_is_accepted_if_bound_reaches_overflow():
 @pytest.mark.parametrize(
     ("got", "expected", "bound"),
     [
-        (np.inf, 0.9 * LARGEST, 0.05 * LARGEST),  # the bound ends before the largest number
+        (np.inf, 0.9 * LARGEST, 0.05 * LARGEST),  # expected + bound is below the largest number
         (-np.inf, 2 * LARGEST, 1.0),  # the other sign
         (np.inf, -0.9 * LARGEST, 0.2 * LARGEST),
-        (LARGEST / 2, 2 * LARGEST, 1.0),  # a number, and the wrong one
+        (LARGEST / 2, 2 * LARGEST, 1.0),  # a wrong finite number
     ],
 )
 def test_wrong_values_near_overflow_are_rejected(got, expected, bound):
@@ -142,7 +142,7 @@ def test_overflow_depends_on_the_dtype():
 
 @pytest.mark.parametrize("shape", [(1, 3, 4), (2, 1, 4), (0, 3, 4)])
 def test_assert_within_rejects_another_shape(shape):
-    # These broadcast; the first two would have each element compared, the last none.
+    # All of these broadcast: the first two to comparisons of every element, the last to none.
     got = np.zeros(shape)
     expected = np.zeros((1 if 0 in shape else 2, 3, 4))
     with pytest.raises(Mismatch, match="shape"):
@@ -153,7 +153,7 @@ def test_assert_within_rejects_another_shape(shape):
 
 
 def case(**options):
-    """Two rows of three steps, two features and two units; without symmetry, in integers."""
+    """Return a case of integers without symmetry: 2 rows, 3 steps, 2 features and 2 units."""
     values = {
         "inputs": np.array([[[1, -2], [3, 0], [-1, 2]], [[2, 2], [0, -3], [1, 1]]]),
         "kernel": np.array([[1, 2], [-3, 1]]),
@@ -227,7 +227,7 @@ def test_bound_separates_accepted_and_rejected_errors():
     c = case(activation="tanh")
     run = right(c)
     bound = all_steps(c.recurrence, run.outputs, c.inputs, c.initial_state, None, c.dtype).bound
-    at = (1, 2, 1)  # at the last step, so that no later one starts from it
+    at = (1, 2, 1)  # at the last step, so that no later step starts from it
     assert_steps(Run(changed(run.outputs, at, run.outputs[at] + 0.9 * bound[at]), run.state), c)
     with pytest.raises(Mismatch, match=r"step 2, unit 1\].*1\.1 times the bound"):
         assert_steps(Run(changed(run.outputs, at, run.outputs[at] + 1.1 * bound[at]), run.state), c)

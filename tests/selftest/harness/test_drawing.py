@@ -1,6 +1,6 @@
-"""Drawing: the cases reach their corners, integers stay exact, and what fails becomes small.
+"""Drawn cases reach their corners, integers stay exact, and failing cases shrink.
 
-In the manner of Hypothesis's own tests/quality: a generator is tested by what it generates.
+These tests follow the model of Hypothesis's tests/quality: they test a strategy by its examples.
 """
 
 import dataclasses
@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, find, given, settings
 
 from reference.rounding import FORMATS
 from tests.harness.cases import corners, plans, sizes, strategies
-from tests.harness.cases.case import Case, evaluate_case_text, noise, replace
+from tests.harness.cases.case import DEFAULTS, Case, evaluate_case_text, noise, replace
 from tests.harness.cases.values import truncated_to_exact
 from tests.harness.target import arguments, layer
 from tests.harness.target.layer import CLIP
@@ -22,13 +22,13 @@ REPRODUCIBLE = {
     "database": None,
     "deadline": None,
     "derandomize": True,
-    "suppress_health_check": list(HealthCheck),  # the machine may be busy, and conditions are rare
+    "suppress_health_check": list(HealthCheck),  # conditions are rare, and the machine may be slow
 }
 
 
 @functools.cache
 def drawn(kind="floats", count=DRAWS):
-    """That many cases of a strategy, the same ones in every run."""
+    """Return `count` cases of a strategy, the same ones in every run."""
     found = []
     masked = {**plans.INTEGER_ACTIVATIONS, **plans.ALWAYS_MASKED}
     strategy = {
@@ -49,7 +49,7 @@ def drawn(kind="floats", count=DRAWS):
 
 
 def simplest(condition, **changes):
-    """What a failure of that condition would be reported as."""
+    """Return the smallest case that satisfies the condition, as a failure would report it."""
     finding = settings(max_examples=2000, **REPRODUCIBLE)
     return find(strategies.cases(plans.narrowed_choices(changes)), condition, settings=finding)
 
@@ -59,6 +59,12 @@ def has_rows(case):
 
 
 # ----------------------------------------------------------------------------- corners are reached
+
+
+def has(name: str, value):
+    """Return whether that field of a case has that value, as a function of the case."""
+    return lambda c: getattr(c, name) == value
+
 
 CORNERS = {
     "no row": lambda c: c.batch == 0,
@@ -99,17 +105,19 @@ CORNERS = {
     "a bias that is not zero": lambda c: c.bias is not None and c.bias.any(),
     "backwards with a mask": lambda c: c.go_backwards and has_rows(c),
     "zeros for the output with a mask": lambda c: c.zero_output_for_mask and has_rows(c),
-    "options left out": lambda c: not c.options,
-    "every option given": lambda c: {"activation", "use_bias", "dtype"} <= c.options.keys(),
-    "a default given by name": lambda c: c.options.get("activation") == "tanh",
-    **{d: lambda c, d=d: c.dtype == d for d in FORMATS},
-    **{f"activation {a}": lambda c, a=a: c.activation == a for a in plans.OPTIONS["activation"]},
+    "options left out": lambda c: not c.options(DEFAULTS),
+    "every option given": lambda c: (
+        {"activation", "use_bias", "dtype"} <= c.options(DEFAULTS).keys()
+    ),
+    "a default given by name": lambda c: c.options(DEFAULTS).get("activation") == "tanh",
+    **{d: has("dtype", d) for d in FORMATS},
+    **{f"activation {a}": has("activation", a) for a in plans.OPTIONS["activation"]},
 }
 
 
 @pytest.mark.parametrize("corner", CORNERS)
 def test_drawn_cases_reach_the_corner(corner):
-    # Two at least: one that is reached once is one that the next change of Hypothesis misses.
+    # At least two: the next release of Hypothesis may miss a corner that is reached only once.
     assert sum(bool(CORNERS[corner](case)) for case in drawn()) >= 2
 
 
@@ -119,7 +127,7 @@ def test_integer_cases_reach_the_corner(corner):
 
 
 def test_every_kind_of_mask_is_drawn():
-    # From the plans, since a short mask may be of several kinds.
+    # Plans have the kind of a mask; the mask itself may be of several kinds.
     pool = plans.plan_pool(tuple(plans.run_choices().items()), 60, 0)
     assert {plan.mask for plan in pool} == set(plans.OPTIONS["mask"])
 
@@ -131,7 +139,7 @@ def test_pool_uses_choices_in_proportion(size, seed):
     assert len(pool) == size
     for name, choices in plans.run_choices().items():
         if name in ("large", *plans.DIMENSIONS):
-            continue  # the first is no part of a plan, and it overwrites one of the others
+            continue  # `large` is not an entry of a plan; it replaces one of the dimensions
         chosen = [getattr(plan, name) for plan in pool]
         counts = [chosen.count(choice) / choices.count(choice) for choice in choices]
         assert max(counts) - min(counts) <= 1
@@ -156,10 +164,10 @@ def test_similar_pools_share_plans_and_prefixes():
 
 
 def test_unsupported_options_are_not_drawn():
-    lacks = {"mask", "initial_state", "go_backwards", "use_bias"}
+    unsupported = {"mask", "initial_state", "go_backwards", "use_bias"}
 
     @settings(max_examples=50, phases=[Phase.generate], **REPRODUCIBLE)
-    @given(strategies.cases(plans.without_features(plans.run_choices(), lacks)))
+    @given(strategies.cases(plans.without_features(plans.run_choices(), unsupported)))
     def check(case):
         assert case.mask is None
         assert case.initial_state is None
@@ -190,7 +198,7 @@ def test_dynamic_shape_draws_any_batch_and_time():
         others.add((case.features, case.units, case.dtype, case.activation))
 
     collect()
-    assert len(plans) <= 4
+    assert len(others) <= 4
     assert len(shapes) > 20
 
 
@@ -198,7 +206,7 @@ def test_dynamic_shape_draws_any_batch_and_time():
 
 
 def scale_of(array):
-    """The largest power of two of which all numbers are multiples."""
+    """Return the largest power of two that divides all numbers."""
     mantissas, exponents = np.frexp(array[array != 0])
     mantissas = np.ldexp(mantissas, 53).astype(np.int64)
     last_bits = np.log2(mantissas & -mantissas).astype(int)
@@ -206,15 +214,16 @@ def scale_of(array):
 
 
 def first_rows(case, count=4):
-    """The case with fewer rows: those that there are do not depend on the others."""
+    """Return the case with its first rows only; rows are independent."""
     rows = {name: getattr(case, name) for name in ("inputs", "initial_state", "mask")}
     return replace(case, **{n: None if v is None else v[:count] for n, v in rows.items()})
 
 
 def largest_sum(case):
-    """The largest |x||W| + |h||U| + |b| of any unmasked step, in units of which all are multiples.
+    """Return the largest |x||W| + |h||U| + |b| of any unmasked step, in units of the common scale.
 
-    An activation that clips is exact in units of 1 alone. Long double has all integers to 2^64.
+    All terms are multiples of this unit; with CLIP it must be 1. Long double has all integers up to
+    2^64.
     """
     case = first_rows(case)
     units = [scale_of(case.inputs) * scale_of(case.kernel)]
@@ -252,7 +261,7 @@ def test_sums_of_integer_cases_are_exact(kind):
 
 
 def test_sums_stay_exact_if_mask_prevents_cancellation():
-    # Unmasked the states are 1, 2 - 2 = 0, 1, 0, ...; masked they double from step to step.
+    # Without the mask the states are 1, 2 - 2 = 0, 1, 0, ...; with it they double at each step.
     case = Case(
         inputs=np.array([[1.0, -2.0] * 30])[:, :, None],
         kernel=np.array([[1.0]]),
@@ -274,7 +283,7 @@ def test_integer_cases_are_integers_times_powers_of_two():
 
 
 def test_few_integer_cases_are_truncated():
-    # Or most cases of the sharpest test would have one step.
+    # Otherwise most cases of the exact properties would have one step.
     lengths = [case.time for case in drawn("integers")]
     assert np.mean([n == 1 for n in lengths]) < 0.35
     assert max(lengths) > 12
@@ -289,8 +298,8 @@ def test_values_are_numbers_of_the_dtype():
 
 @pytest.mark.parametrize("kind", ["floats", "integers"])
 def test_weights_have_no_symmetry(kind):
-    # Under a symmetric or constant matrix, or one with equal columns, a transposed or a permuted
-    # one is right; small integers of few units may come out so, most must not.
+    # Transposing or permuting a symmetric or constant matrix, or one with equal columns, is no
+    # fault. Small integers of few units may be symmetric by chance; most must not be.
     several = [case for case in drawn(kind) if case.units > 2]
     U = [np.asarray(case.recurrent_kernel) for case in several]
     assert np.mean([np.array_equal(u, u.T) for u in U]) < 0.1
@@ -315,7 +324,8 @@ def test_noise_elements_do_not_depend_on_shape():
 
 
 def test_noise_is_uniform_and_uncorrelated():
-    # Means of 10^5 uniform numbers spread by 1/sqrt(12 * 10^5) = 0.0009; six of that allowed.
+    # The mean of 10^5 uniform numbers has the standard deviation 1/sqrt(12 * 10^5) = 0.0009; the
+    # test allows six of them.
     sample = noise(3, (250, 400))
     assert 0 <= sample.min() < 1e-3
     assert 1 - 1e-3 < sample.max() < 1
@@ -323,23 +333,23 @@ def test_noise_is_uniform_and_uncorrelated():
     assert len(np.unique(sample)) == sample.size
     assert not np.array_equal(noise(3, (4, 4)), noise(4, (4, 4)))
     assert not np.array_equal(noise(3, (4, 4)), noise(3, (4, 4)).T)
-    # Neighbours are uncorrelated: a correlation of 10^5 pairs spreads by 0.0032.
+    # The correlation of 10^5 independent pairs has the standard deviation 0.0032.
     for a, b in ((sample[1:], sample[:-1]), (sample[:, 1:], sample[:, :-1])):
         assert abs(np.corrcoef(a.ravel(), b.ravel())[0, 1]) < 0.02
 
 
 def test_noise_of_neighbouring_streams_is_not_correlated():
-    # Seeds of the arrays of one case are neighbours; see above for the limit.
+    # The arrays of one case have neighbouring seeds; the limit is that of the test above.
     streams = [noise(8 + stream, (250, 400)).ravel() for stream in range(4)]
     others = np.corrcoef(streams)[~np.eye(4, dtype=bool)]
     assert np.abs(others).max() < 0.02
 
 
-# -------------------------------------------------------------------------- what a case prints as
+# ------------------------------------------------------------------------------ the text of cases
 
 
 def same(a, b):
-    """Equal in every field, arrays element by element."""
+    """Return whether two cases are equal in every field and every element of arrays."""
     pairs = [(getattr(a, f.name), getattr(b, f.name)) for f in dataclasses.fields(Case)]
     return all(
         (x is None) == (y is None) and np.array_equal(x, y) if isinstance(x, np.ndarray) else x == y
@@ -363,12 +373,12 @@ def test_corner_repr_evaluates_to_the_corner():
 def test_case_repr_keeps_nan_and_infinity():
     inputs = np.array([[[np.inf], [-np.inf], [np.nan]]])
     case = Case(inputs, np.ones((1, 1)), np.ones((1, 1)))
-    again = evaluate_case_text(repr(case))
+    again = evaluate_case_text(repr(replace(case, equivalent_case=case)))
     assert np.array_equal(again.inputs, inputs, equal_nan=True)
 
 
 def test_large_case_has_a_short_repr():
-    # A line that one can read: the weights of 130 units have 17,000 numbers.
+    # The weights of 130 units have 17,000 numbers, too many for a readable line.
     large = [case for case in drawn() if case.units > 128 or case.features > 128]
     assert large
     assert max(len(repr(case)) for case in large) < 8000
@@ -396,14 +406,14 @@ def test_simplest_case_is_smallest_with_defaults():
     case = simplest(lambda case: True)
     assert case.inputs.shape == (1, 1, 1)
     assert case.units == 1
-    assert (case.mask, case.initial_state, case.options) == (None, None, {})
+    assert (case.mask, case.initial_state, case.options(DEFAULTS)) == (None, None, {})
 
 
 def test_masked_backwards_case_shrinks_to_one_element():
     case = simplest(lambda case: case.mask is not None and case.go_backwards)
     assert case.inputs.shape == (1, 1, 1)
     assert case.units == 1
-    assert case.options == {"go_backwards": True}
+    assert case.options(DEFAULTS) == {"go_backwards": True}
 
 
 def test_direction_failure_shrinks_to_two_steps():
@@ -428,7 +438,7 @@ def test_every_layer_option_is_tried():
 
 
 def test_largest_sum_detects_an_inexact_sum():
-    # Or the checks above could not fail: 1 + 3 * 2^52 is beyond the integers of float64.
+    # The checks above can fail: 1 + 3 * 2^52 exceeds the exact integers of float64.
     inputs, one = np.array([[[2.0**52]]]), np.array([[1.0]])
     case = Case(inputs, 3 * one, one, bias=one[0], dtype="float64")
     assert largest_sum(case) >= 3 * 2**52 > FORMATS["float64"].integers

@@ -1,4 +1,4 @@
-"""tox.ini has an environment for every release, and all else takes the list from there."""
+"""tox.ini has an environment for every release, and the workflow reads its list from there."""
 
 import re
 from configparser import ConfigParser
@@ -11,7 +11,10 @@ from tests.selftest.programs import ROOT
 
 TOX = ConfigParser(interpolation=None)
 TOX.read(ROOT / "tox.ini", encoding="utf-8")
-WORKFLOW = (ROOT / ".github" / "workflows" / "verify.yml").read_text(encoding="utf-8")
+WORKFLOWS = {
+    file.stem: file.read_text(encoding="utf-8")
+    for file in (ROOT / ".github" / "workflows").glob("*.yml")
+}
 OF_RELEASES = [
     name.partition(":")[2]
     for name in TOX
@@ -20,7 +23,7 @@ OF_RELEASES = [
 
 
 def releases(kind: str) -> list[Version]:
-    """The releases of the environments of that kind, each as its name says and it installs."""
+    """Return the releases of the environments of that kind; their names and deps must agree."""
     found = []
     for name in OF_RELEASES:
         if name.rpartition("-")[0] == kind:
@@ -39,7 +42,7 @@ def test_each_supported_tensorflow_has_an_environment():
     named = minors([oldest, *releases("tf")])
     assert named[0] == (OLDEST_TENSORFLOW.major, OLDEST_TENSORFLOW.minor)
     assert named == [(2, minor) for minor in range(named[0][1], named[-1][1] + 1)]
-    # This one is the newest, or an older one that is named: none is forgotten between.
+    # The installed release is named, or it is the one after the last named release.
     assert (TENSORFLOW.major, TENSORFLOW.minor) in [*named, (2, named[-1][1] + 1)]
 
 
@@ -59,11 +62,48 @@ def test_release_environments_have_the_releases_label(name):
     assert TOX[f"testenv:{name}"]["labels"] == "releases"
 
 
-def test_workflow_pins_actions_and_names_no_release():
-    used = re.findall(r"uses: (\S+)(.*)", WORKFLOW)
-    assert len(used) > 5
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_workflow_pins_actions_and_names_no_release(name):
+    used = re.findall(r"uses: ([^$\s]\S+)(.*)", code(name))
+    assert len(used) > 3
     for action, comment in used:
         assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", action)
         assert re.fullmatch(r"  # v\d+\.\d+\.\d+", comment)
     for version in [*releases("tf"), *releases("keras"), *releases("keras2")]:
-        assert f"{version.major}.{version.minor}." not in re.sub(r"# v.*", "", WORKFLOW)
+        assert f"{version.major}.{version.minor}." not in re.sub(r"# v.*", "", code(name))
+
+
+def code(name: str) -> str:
+    """Return a workflow without comments and descriptions."""
+    return re.sub(r"^ *#.*|^ *description: .*", "", WORKFLOWS[name], flags=re.M)
+
+
+def inputs() -> set[str]:
+    """Return the inputs that the reusable workflow declares."""
+    (declared,) = re.findall(r"^    inputs:\n((?:      .*\n)+)", WORKFLOWS["verify"], re.M)
+    return set(re.findall(r"^      (\w+):$", declared, re.M))
+
+
+def test_reusable_workflow_uses_every_input():
+    assert inputs() == set(re.findall(r"\binputs\.(\w+)", WORKFLOWS["verify"]))
+
+
+def test_ci_passes_declared_inputs():
+    (given,) = re.findall(r"uses: \$/.*\n    with:\n((?:      .*\n?)+)", WORKFLOWS["ci"])
+    passed = re.findall(r"^      (\w+): ", given, re.M)
+    assert passed
+    assert set(passed) <= inputs()
+
+
+def test_ci_names_existing_environments():
+    named = re.findall(r"echo ([\w.-]+)(?=;)", WORKFLOWS["ci"])
+    (checks,) = re.findall(r"environment: \[(.*)\]", WORKFLOWS["ci"])
+    default = re.findall(r"default: '\[\"(.*)\"\]'", WORKFLOWS["verify"])
+    assert named
+    for environment in [*named, *checks.split(", "), *default]:
+        assert f"testenv:{environment}" in TOX
+
+
+def test_pre_commit_runs_the_lint_environment():
+    text = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    assert re.findall(r"entry: (.*)", text) == ["tox run -q -e lint"]

@@ -1,4 +1,4 @@
-"""What pytest collects is a Hypothesis test of its own for each property and path."""
+"""pytest collects a separate Hypothesis test for each property and path."""
 
 import subprocess
 import sys
@@ -27,7 +27,7 @@ OTHERS = "test_direction.py"
 
 
 class Collected:
-    """A plugin that keeps what was collected and which cases were run."""
+    """A pytest plugin that keeps the collected items and the reports of a run."""
 
     def __init__(self):
         self.items, self.reports = [], []
@@ -116,9 +116,9 @@ def test_failure_replays_after_other_properties_pass(monkeypatch):
     assert first.reports[0].failed
     assert first.facts()[0]["cases"] > 1
     run(f"tests/{OTHERS}", "--hypothesis-profile=faults", name=fault)
-    again = run(where, "--hypothesis-profile=faults", "--hypothesis-seed=7", name=fault)
-    assert again.reports[0].failed
-    assert again.facts()[0]["cases"] == 1
+    replayed = run(where, "--hypothesis-profile=faults", "--hypothesis-seed=7", name=fault)
+    assert replayed.reports[0].failed
+    assert replayed.facts()[0]["cases"] == 1
     right = f"simplernn-verify case {layer.DEFAULT} {where}".encode()
     for text in list(kept.fetch(key)):
         kept.save(right, text)
@@ -159,7 +159,7 @@ def test_too_few_drawn_cases_are_reported():
     assert not check.starvation_message
 
 
-# ---------------------------------------------------------------------- whose failure it is
+# ------------------------------------------------- failures of the layer, errors of the suite
 
 
 def test_suite_errors_are_not_layer_failures():

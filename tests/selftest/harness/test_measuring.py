@@ -1,4 +1,4 @@
-"""Timing itself, by a clock that is made up; its commands, by what they refuse and draw."""
+"""Timing with a simulated clock, and the commands of the benchmarks."""
 
 import itertools
 import json
@@ -31,7 +31,7 @@ from tests.selftest.programs import start
 
 @pytest.fixture
 def takes(monkeypatch):
-    """From seconds to a call that takes them, the first ones first, then from the start again."""
+    """Return a function from durations in seconds to a call that takes them, in a cycle."""
     now = 0.0
     monkeypatch.setattr(timing.time, "perf_counter", lambda: now)
 
@@ -103,8 +103,8 @@ def test_fit_recovers_the_line():
 
 @pytest.mark.parametrize("n", [5, 6, 20, 101])
 def test_median_interval_has_the_stated_coverage(n):
-    """Of a uniform law: the probability is that the k-th and the (n + 1 - k)-th number are on
-    either side of one half, which is a binomial probability."""
+    """The interval from the k-th to the (n + 1 - k)-th number misses the median with a binomial
+    probability, for any distribution."""
     low, high = median_interval(np.arange(n))
     assert low + high == n - 1
     missed = 2 * stats.binom.cdf(low, n, 0.5)
@@ -115,7 +115,7 @@ def test_median_interval_has_the_stated_coverage(n):
 def test_graphs_and_operations_are_counted():
     init = tf.Graph.__init__
     function = tf.function(lambda x: x + 1)
-    function(tf.ones(4))  # the first of all makes TensorFlow's default graph as well
+    function(tf.ones(4))  # the very first call also creates TensorFlow's default graph
     assert timing.graphs_built(function, tf.ones(2)) == 1
     assert timing.graphs_built(function, tf.ones(2)) == 0
     assert timing.graphs_built(function, tf.ones(3)) == 1
@@ -140,10 +140,10 @@ def test_baseline_loops_match_numpy(loop):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["compare", "nothing", "python3"], "nothing is no interpreter of Python and no tox"),
+        (["compare", "nothing", "python3"], "nothing is neither a Python interpreter nor a tox"),
         (["compare", "two words", "python3"], "expected [NAME=VALUE ...] PYTHON"),
-        (["compare", "true", "true"], "true: it ended without a word"),
-        (["measure", "--into", "/dev/null/there"], "nothing can be written to /dev/null/there"),
+        (["compare", "true", "true"], "true: the process ended without an error message"),
+        (["measure", "--into", "/dev/null/there"], "cannot write to /dev/null/there"),
     ],
     ids=["none", "words", "no Python", "no folder"],
 )

@@ -1,4 +1,4 @@
-"""Cases verified per second, beside the plain way to verify one; measured, not asserted."""
+"""Cases per second of the suite and of a naive verification; measured without a limit."""
 
 import itertools
 
@@ -17,7 +17,7 @@ CHOICES["large"] = (None,)
 
 
 def cases():
-    """The same cases for both ways: a pool of plans, and fresh values for each."""
+    """Yield the same cases for both ways: a pool of plans, and new values for each case."""
     allowed = plans.narrowed_choices({**CHOICES, "zero_output_for_mask": (False,)})
     pool = plans.plan_pool(tuple(allowed.items()), 12, 0)
     for i in itertools.count():
@@ -29,7 +29,7 @@ def verify_with_suite(case):
 
 
 def verify_naively(case):
-    """A new layer, an eager call, a Python loop in NumPy, assert_allclose."""
+    """Verify a case with a new layer, an eager call, a NumPy loop and assert_allclose."""
     layer = tf.keras.layers.SimpleRNN(
         case.units,
         use_bias=case.bias is not None,
@@ -57,8 +57,9 @@ def verify_naively(case):
     ids=["the way of the suite", "the plain way"],
 )
 def test_cases_verified_per_second(benchmark, way, count):
-    """An operation is a case: it is drawn, run and verified. The suite's traces are part of its
-    time, and are made for 1,500 cases, as in a run.
+    """Measure the time to draw, run and verify a case.
+
+    The time of the suite includes its traces, which serve 1,500 cases as in a run.
     """
     benchmark.group = "verifying cases"
     drawn = cases()

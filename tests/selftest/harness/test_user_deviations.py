@@ -43,7 +43,7 @@ def test_deviation_that_matches_nothing_gives_a_warning(tmp_path):
 def test_other_failure_of_the_same_property_is_red(tmp_path):
     done = run(tmp_path / "mine.toml", DEFAULT_BIAS.replace('"use_bias"', '"use_bais"'))
     assert done.returncode == 1, done.stdout
-    assert "another failure than the known one" in done.stdout
+    assert "this failure differs from the known one" in done.stdout
 
 
 @pytest.mark.parametrize(

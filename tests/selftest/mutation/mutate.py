@@ -3,10 +3,10 @@
     python -m pip install -e '.[selftest]'
     python -m tests.selftest.mutation.mutate --count 40 --seed 1
 
-Keras is copied to a folder that comes first on the path; the installed one is left as it is. Most
-faults are those of Cosmic Ray (https://cosmic-ray.readthedocs.io): an operator, a number, a
-condition. Added to them are what such a library has too little of: a statement or a keyword that is
-left out. A fault that survives is a hole in the suite, or one that no user can observe.
+The faults are planted in a copy of Keras, in the first folder of the import path; the installed
+Keras does not change. Most are operators of Cosmic Ray (https://cosmic-ray.readthedocs.io), which
+change an operator, a number or a condition. The others omit a statement or a keyword argument. A
+surviving fault is a gap of the suite, or has no observable effect.
 """
 
 import argparse
@@ -42,7 +42,7 @@ FILES = {
         "src/layers/rnn/rnn_utils.py",
     ),
 }
-"""What is mutated unless `--file` names something else, by package."""
+"""The files to mutate by default, by package; `--file` names others."""
 
 OPERATORS = (
     "AddNot",
@@ -60,7 +60,7 @@ OPERATORS = (
 
 
 OTHER_LAYERS = ("lstm", "gru", "cudnn")
-"""Functions with one of these in their name are of other layers, and left alone."""
+"""Functions with one of these in their names belong to other layers and are not mutated."""
 
 
 FIRST_FAILURE = ("-x", "-q", "-p", "no:cacheprovider", "--hypothesis-profile=mutants")
@@ -80,7 +80,7 @@ class Mutant:
 
 
 class OmitNode(ast.NodeTransformer):
-    """Leaves out the statement or keyword of that number; `line` and `what` then say which."""
+    """A transformer that omits the statement or keyword of a number, named by `line` and `what`."""
 
     def __init__(self, number: int):
         self.left, self.line, self.what = number, 0, ""
@@ -103,7 +103,7 @@ class OmitNode(ast.NodeTransformer):
             return ast.copy_location(ast.Pass(), node)
         return self.generic_visit(node)
 
-    def visit_Raise(self, node):  # what an error says is nobody's promise
+    def visit_Raise(self, node):  # no documentation promises error messages
         return node
 
     def visit_Call(self, node):
@@ -112,7 +112,7 @@ class OmitNode(ast.NodeTransformer):
 
 
 def omission_mutants(file: str, source: str):
-    """Every mutant of the file that lacks a statement or a keyword."""
+    """Yield each mutant of the file that omits a statement or a keyword."""
     for number in range(10_000):
         visitor = OmitNode(number)
         tree = visitor.visit(ast.parse(source))
@@ -122,7 +122,7 @@ def omission_mutants(file: str, source: str):
 
 
 def operator_mutants(file: str, source: str):
-    """Every mutant of the file that Cosmic Ray makes with the operators above."""
+    """Yield each mutant of the file by Cosmic Ray with OPERATORS."""
     from cosmic_ray.mutating import mutate_code
     from cosmic_ray.plugins import get_operator
 
@@ -140,11 +140,11 @@ def operator_mutants(file: str, source: str):
 
 
 def lines_of_other_layers(source: str) -> set[int]:
-    """The lines of functions that are of no simple RNN."""
-    lines = set()
+    """Return the lines of functions of other layers than SimpleRNN."""
+    lines: set[int] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef) and any(name in node.name for name in OTHER_LAYERS):
-            lines.update(range(node.lineno, node.end_lineno + 1))
+            lines.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
     return lines
 
 
@@ -159,15 +159,14 @@ def mutants(package: Path, files) -> list[Mutant]:
 
 
 def verdict(package: Path, mutant: Mutant, options: list[str]) -> str:
-    """The first test that fails on the mutant, or "" if none does."""
+    """Return the first test that fails on the mutant, or "" if all tests pass."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / package.name
-        shutil.copytree(package, copy)  # with its bytecode, which stays good for all other files
+        shutil.copytree(package, copy)  # with bytecode, which stays valid for all other files
         (copy / mutant.file).write_text(mutant.source, encoding="utf-8")
         command = (sys.executable, "-m", "pytest", *FIRST_FAILURE, *options)
-        first = {"PYTHONPATH": folder, "PYTHONDONTWRITEBYTECODE": "1"}
         try:
-            done = start(*command, **first)
+            done = start(*command, PYTHONPATH=folder, PYTHONDONTWRITEBYTECODE="1")
         except subprocess.TimeoutExpired:
             return "the run does not end"
     if done.returncode == 0:
@@ -183,11 +182,11 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1, help="how many at once")
     parser.add_argument("--file", action="append", help="a file of the package, to mutate alone")
     parser.add_argument("--list", action="store_true", help="list the faults, and run nothing")
-    parser.add_argument("options", nargs="*", help="options of pytest, behind --")
+    parser.add_argument("options", nargs="*", help="options of pytest, after --")
     given = parser.parse_args()
     name = "tf_keras" if os.environ.get("TF_USE_LEGACY_KERAS") == "1" else "keras"
     spec = find_spec(name)
-    if spec is None:
+    if spec is None or spec.origin is None:
         parser.exit(2, f"no package {name} is installed\n")
     try:
         package = Path(spec.origin).parent

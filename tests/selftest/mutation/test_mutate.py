@@ -1,4 +1,4 @@
-"""What is planted in Keras's source is another program, and is of no other layer."""
+"""Mutants differ from Keras's source, and do not change other layers."""
 
 import ast
 from pathlib import Path

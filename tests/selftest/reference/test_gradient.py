@@ -1,7 +1,7 @@
-"""Backpropagation through time against forward differentiation: dual and complex numbers.
+"""Comparison of backpropagation through time with forward differentiation.
 
-The recurrence of nested lists (`test_reference.dumb_run`) runs on numbers that carry a derivative
-with respect to one argument, so that nothing here knows how to go backwards.
+The recurrence of nested lists (`test_recurrence.dumb_run`) runs on dual or complex numbers, which
+carry a derivative with respect to one argument. So the comparison has no backward pass.
 """
 
 import cmath
@@ -21,8 +21,8 @@ from reference.rounding import FORMATS
 from tests.selftest.reference.test_recurrence import dumb_run, problems, small
 
 H = 1e-150
-"""The complex step: its square vanishes beside 1, and nothing is subtracted, so that the imaginary
-part of f(x + iH) is H f'(x) to rounding (Squire and Trapp, SIAM Review 40, 1998)."""
+"""The complex step: H^2 is negligible beside 1 and no terms cancel, so the imaginary part of
+f(x + iH) is H f'(x) up to rounding (Squire and Trapp, SIAM Review 40, 1998)."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Dual:
 
 
 def problem(p, activation, seed):
-    """A problem of the reference with random weightings, small integers."""
+    """Return a problem of the reference with random small integers as V and v."""
     r = Recurrence(p["W"], p["U"], p["b"], activation, p["go_backwards"], p["zero_output_for_mask"])
     (batch, time, _), n = p["x"].shape, r.units
     rng = np.random.default_rng(seed)
@@ -63,7 +63,7 @@ def arguments(q):
 
 
 def forwards(q, name, at, f, number, slope):
-    """The derivative of the loss with respect to one element of one argument."""
+    """Return the derivative of the loss with respect to element `at` of the named argument."""
     given_arguments = {k: a.astype(object) for k, a in arguments(q).items()}
     for k, a in given_arguments.items():
         for index in np.ndindex(a.shape):
@@ -98,9 +98,9 @@ def dual_slope(value):
 
 DUAL = {
     "linear": lambda z: z,
-    # At 0 the documented convention: the slope is 0.
+    # The slope at 0 is 0 by convention.
     "relu": lambda z: [v if v.value > 0 else Dual(Fraction(0)) for v in z],
-    # And of a clip at its ends: the slope is 1.
+    # The slope of a clip at its ends is 1.
     "hard_tanh": lambda z: [
         v if abs(v.value) <= 1 else Dual(Fraction(1 if v.value > 0 else -1)) for v in z
     ],
@@ -196,8 +196,15 @@ ELEMENTWISE = {
     "hard_shrink": lambda z: shrink(z, 0),
     "tanh_shrink": lambda z: z - cmath.tanh(z),
 }
+
+
+def elementwise(f):
+    """Return the function of a row that applies f to each element."""
+    return lambda row: [f(z) for z in row]
+
+
 COMPLEX = {
-    **{name: lambda row, f=f: [f(z) for z in row] for name, f in ELEMENTWISE.items()},
+    **{name: elementwise(f) for name, f in ELEMENTWISE.items()},
     "softmax": softmax,
     "log_softmax": lambda row: [cmath.log(v) for v in softmax(row)],
     "sparsemax": sparsemax,
@@ -209,11 +216,11 @@ def test_every_activation_has_a_complex_step_formula():
 
 
 def random_problem(seed, name, masked):
-    """No element at a kink, but for one in many thousands."""
+    """Return a random problem; almost surely, no element is at a kink."""
     rng = np.random.default_rng(seed)
     batch, time, features, n = 2, 4, 2, 3
     U = rng.normal(size=(n, n)) / 4
-    if name == "exponential":  # fed back, it grows beyond any format
+    if name == "exponential":  # positive feedback overflows every format
         U = -np.abs(U)
     p = {
         "x": rng.normal(size=(batch, time, features)),
@@ -248,7 +255,7 @@ def test_backpropagation_matches_the_complex_step(name):
 
 @pytest.mark.parametrize("name", sorted(COMPLEX))
 def test_float64_backward_pass_is_within_its_bounds(name):
-    """The reference in float64, held against itself in long double: not only TensorFlow passes."""
+    """The reference in float64 passes the bounds, which are computed in long double."""
     for seed in range(4):
         q = random_problem(seed, name, masked=seed % 3 > 0).with_probe()
         r = q.recurrence
@@ -265,7 +272,7 @@ def test_float64_backward_pass_is_within_its_bounds(name):
 
 
 def test_truncated_bfloat16_product_is_within_its_bound():
-    """One feature for each number of the format from 1 to 2, and one unit: dx_t = dz_t W^T."""
+    """dx_t = dz_t W^T for one unit, and one feature for each bfloat16 number from 1 to 2."""
     W = 1 + np.arange(128) / 128
     r = Recurrence(W[:, None], np.zeros((1, 1)), None, "linear")
     for dz in W:
@@ -279,7 +286,7 @@ def test_truncated_bfloat16_product_is_within_its_bound():
 
 
 def test_gradient_bound_does_not_grow_with_time():
-    """Chaos: U of gain 4 over 60 steps; the gradient grows, its bound relative to it does not."""
+    """With U of gain 4 over 60 steps, the gradient grows, and its relative bound does not."""
     rng = np.random.default_rng(0)
     for time in (5, 60):
         x, U = rng.normal(size=(1, time, 2)), rng.normal(size=(4, 4)) * 2

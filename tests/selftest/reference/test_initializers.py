@@ -1,4 +1,4 @@
-"""The measures of what initializers promise: small on what is right, large on what is wrong."""
+"""The measures of initializers are small for correct weights and large for wrong ones."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from reference.initializers import (
 FLOATS = ("float32", "float64")
 SHAPES = ((1, 1), (4, 4), (64, 64), (300, 300), (130, 7), (7, 130), (1, 50), (50, 1))
 
-# The recurrent kernel printed in the lesson that this project began with.
+# A recurrent kernel that TensorFlow printed with eight digits.
 LESSON = np.array(
     [
         [-0.38325727, -0.41429952, -0.81510204, -0.13068363],
@@ -25,7 +25,7 @@ LESSON = np.array(
 
 
 def orthogonal(shape, dtype, seed=0):
-    """Q of a normal matrix, by LAPACK in that dtype, turned as the wanted shape is."""
+    """Return Q of a normal matrix by LAPACK in that dtype, transposed for a wide shape."""
     normal = np.random.default_rng(seed).normal(size=(max(shape), min(shape)))
     q, _ = np.linalg.qr(normal.astype(dtype))
     return q if shape[0] >= shape[1] else q.T
@@ -68,9 +68,9 @@ def test_wrong_gain_exceeds_the_threshold(dtype):
 
 
 def test_lesson_kernel_is_orthogonal_in_float32_only():
-    # It is printed with eight digits, each within 5e-9, a twelfth of float32's eps.
+    # Eight digits have an error of at most 5e-9, a twenty-fourth of float32's eps.
     assert orthogonality_residual(LESSON, "float32") < 1
-    # Not to float64, whose eps is 2^29 times smaller than what the print kept.
+    # The eps of float64 is 2^29 times smaller than that of float32.
     assert orthogonality_residual(LESSON, "float64") > LAPACK_THRESHOLD
     swapped = LESSON.copy()
     swapped[0, :2] = LESSON[0, 1::-1]
@@ -94,7 +94,7 @@ def test_glorot_excess_separates_values_at_the_limit(dtype):
 
 def test_glorot_excess_rejects_a_fan_in_limit():
     uniform = np.random.default_rng(2).uniform(-1, 1, (40, 10))
-    # sqrt(3 / fan_in), as He's and LeCun's variants have, is wider here than sqrt(6 / 50).
+    # sqrt(3 / fan_out) is larger here than sqrt(6 / 50).
     assert glorot_excess(uniform * np.sqrt(3 / 10), "float64") > 1
     assert 0.9 < glorot_excess(uniform * glorot_limit(40, 10), "float64") <= 1
 

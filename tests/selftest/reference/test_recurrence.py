@@ -1,6 +1,6 @@
-"""The oracle against a second one: scalars, loops, and exact or 50-digit arithmetic.
+"""Comparison of the oracle with a second one: scalars, loops, exact or 50-digit arithmetic.
 
-What follows shares no code with `reference`; it is written from the documentation's sentences.
+The second oracle shares no code with `reference`; it follows the sentences of the documentation.
 """
 
 import itertools
@@ -73,7 +73,7 @@ def log_of_exponentials(row):
 
 
 def sparsemax(row):
-    """The point of the simplex nearest to the row: the one support that meets all conditions."""
+    """Return the point of the simplex nearest to the row, from the only consistent support."""
     for size in range(1, len(row) + 1):
         for support in itertools.combinations(range(len(row)), size):
             tau = (mp.fsum(row[i] for i in support) - 1) / size
@@ -119,14 +119,21 @@ BY_ROW = {
     "log_softmax": lambda row: [z - log_of_exponentials(row) for z in row],
     "sparsemax": sparsemax,
 }
+
+
+def elementwise(f):
+    """Return the function of a row that applies f to each element."""
+    return lambda row: [f(z) for z in row]
+
+
 DOCUMENTED = {
-    **{n: lambda row, f=f: [f(z) for z in row] for n, f in ELEMENTWISE.items()},
+    **{n: elementwise(f) for n, f in ELEMENTWISE.items()},
     **BY_ROW,
 }
 
 KINKS = {
     "relu": (0,),
-    "elu": (0,),  # continuous in the slope, but mpmath.diff meets the jump in the curvature
+    "elu": (0,),  # the slope is continuous, but the curvature jumps, which mpmath.diff reaches
     "selu": (0,),
     "celu": (0,),
     "hard_sigmoid": (-3, 3),
@@ -143,7 +150,7 @@ KINKS = {
     "softsign": (0,),
 }
 
-# Points of every size and sign, with the kinks and their neighbours among them.
+# Points of every size and sign, which include the kinks and their neighbours.
 POINTS = np.unique(
     np.concatenate(
         [
@@ -167,7 +174,7 @@ def test_every_activation_has_a_documented_formula():
 @pytest.mark.parametrize("name", ELEMENTWISE)
 def test_activation_matches_the_documented_formula(name):
     act = ACTIVATIONS[name]
-    # Each formula is a handful of float64 operations, of which every one rounds once.
+    # Each formula has a few float64 operations, each of which rounds once.
     allowed = 4 * np.spacing(act.magnitude(POINTS))
     assert np.all(np.abs(act.f(POINTS) - exact_row(name, POINTS)) <= allowed)
 
@@ -179,7 +186,7 @@ def test_row_activation_matches_the_documented_formula(name, units):
     rows = np.random.default_rng(units).normal(size=(30, units))
     rows *= np.geomspace(0.01, 30, 30)[:, None]
     expected = np.array([exact_row(name, row) for row in rows])
-    # Beside the formula's own roundings, one for each of the units that are added up.
+    # The sum over the units adds one rounding per unit to those of the formula.
     allowed = (4 + units) * np.spacing(act.magnitude(rows))
     assert np.all(np.abs(act.f(rows) - expected) <= allowed)
 
@@ -201,7 +208,7 @@ def test_derivative_matches_the_documented_formula(name):
     z = POINTS[away_from_kinks(name, POINTS, 1e-9)]
     slope = np.array([float(mp.diff(ELEMENTWISE[name], mp.mpf(float(p)))) for p in z])
     got = np.broadcast_to(ACTIVATIONS[name].derivative(z), z.shape)
-    # Terms of size |z| f' cancel in some; a few roundings of each.
+    # In some derivatives, terms of size |z| f' cancel; each has a few roundings.
     allowed = 8 * np.finfo(float).eps * (1 + np.abs(z)) * np.maximum(1, np.abs(slope))
     assert np.all(np.abs(got - slope) <= allowed)
 
@@ -217,7 +224,7 @@ def test_derivative_at_kink_is_the_steeper_slope(name):
 
 
 def moved(act, z, rho, samples):
-    """The largest |f(z') - f(z)| of z' in [z - rho, z + rho], both ends among the samples."""
+    """Return the largest |f(z') - f(z)| over samples of [z - rho, z + rho], with both ends."""
     shift = np.linspace(-1, 1, samples)[:, None]
     return np.max(np.abs(act.f(z + shift * rho) - act.f(z)), axis=0)
 
@@ -227,8 +234,8 @@ def moved(act, z, rho, samples):
 def test_spread_bounds_the_change_of_an_activation(name, rho):
     act = ACTIVATIONS[name]
     z = POINTS[np.abs(POINTS) < 40]
-    # Both values of f are themselves rounded; mish's extremes are given to five digits, which
-    # is an error of about 1e-9 in a slope that is level there.
+    # Both values of f are rounded. The extremes of mish have five digits, which is an error of
+    # about 1e-9 in a slope that is level there.
     rounding = 8 * np.spacing(act.magnitude(z) + act.magnitude(z + rho))
     bound = act.spread(z, np.full_like(z, rho)) * (1 + 1e-8) + rounding
     assert np.all(moved(act, z, rho, 81) <= bound)
@@ -239,8 +246,8 @@ def test_spread_bounds_the_change_of_an_activation(name, rho):
 def test_spread_is_a_tight_bound(name, rho):
     act = ACTIVATIONS[name]
     z = POINTS[away_from_kinks(name, POINTS, 2 * rho) & (np.abs(POINTS) < 9)]
-    # Where f is level at z it moves by f'' rho^2 / 2 while its slope reaches f'' rho: a factor of
-    # two. (A third at a minimum of |f'|, as tanh_shrink has at 0: z^3 / 3 against rho * rho^2.)
+    # Where f is level at z it changes by f'' rho^2 / 2 while its slope reaches f'' rho: a factor of
+    # 2. At a minimum of |f'|, as tanh_shrink has at 0, the factor is 3: z^3 / 3 and rho * rho^2.
     factor = 3 if name == "tanh_shrink" else 2
     rounding = 8 * np.spacing(act.magnitude(z) + act.magnitude(z + rho))
     spread = act.spread(z, np.full_like(z, rho))
@@ -267,11 +274,11 @@ def test_spread_is_zero_for_exact_arguments(name):
     assert not ACTIVATIONS[name].spread(z, np.zeros_like(z)).any()
 
 
-# ------------------------------------------------------------------------- the recurrence, dumb
+# ------------------------------------------------------------------ the recurrence with loops
 
 
 def dumb_run(x, W, U, b, h0, mask, activation, go_backwards, zero_output_for_mask):
-    """h_t = act(x_t W + h_{t-1} U + b) of nested lists of numbers of any kind, loop by loop."""
+    """Return h_t = act(x_t W + h_{t-1} U + b) for nested lists of numbers of any type."""
     all_outputs, all_states = [], []
     for row in range(len(x)):
         h = list(h0[row])
@@ -313,7 +320,7 @@ def masks(draw, batch, time):
 
 @st.composite
 def problems(draw, elements, kernel_elements, recurrent_elements):
-    """Everything that a recurrence is given, as NumPy arrays."""
+    """Draw all arguments of a recurrence, as NumPy arrays."""
     batch, time = draw(st.integers(0, 2)), draw(st.integers(0, 4))
     features, units = draw(st.integers(1, 3)), draw(st.integers(1, 3))
 
@@ -338,7 +345,7 @@ def by_reference(p, activation):
 
 
 def by_loops(p, activation, number):
-    """The same with every number made by `number`, and the result as nested lists."""
+    """Return the result of `dumb_run` as nested lists, with every number converted by `number`."""
 
     def numbers(value):
         if isinstance(value, list):
@@ -374,7 +381,7 @@ def test_recurrence_is_exact_on_integers(p, name):
     assert [Fraction(v) for v in flat(state.tolist())] == flat(expected_state)
 
 
-# The exponential, fed back, is beyond any comparison; hard_shrink jumps.
+# The exponential overflows in a recurrence, and hard_shrink is discontinuous.
 CONTINUOUS = sorted(DOCUMENTED.keys() - {"exponential", "hard_shrink"})
 unit = st.floats(-1, 1)
 
@@ -407,7 +414,7 @@ def test_recurrence_matches_a_hand_computed_example():
 
 
 def test_transposed_recurrent_kernel_changes_the_outputs():
-    # The comparison above can fail: these two differ.
+    # The comparison above can fail: the outputs differ.
     U = np.array([[0.0, 1.0], [0.0, 0.0]])
     given_state = np.array([[1.0, 0.0]])
     outputs = [

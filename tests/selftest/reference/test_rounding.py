@@ -19,7 +19,7 @@ each_dtype = pytest.mark.parametrize("dtype", NUMPY)
 
 
 def every_magnitude(dtype, count=400):
-    """Numbers of both signs over the whole range of a dtype, subnormal ones among them."""
+    """Return numbers of both signs over the whole range of a dtype, with subnormal numbers."""
     form = FORMATS[dtype]
     rng = np.random.default_rng(0)
     lowest = form.smallest_exponent - form.precision
@@ -44,7 +44,7 @@ def test_integers_are_exact_up_to_the_limit(dtype):
     below, at, beyond = form.integers - 1, form.integers, form.integers + 1
     kind = NUMPY[dtype]
     assert [float(kind(below)), float(kind(at))] == [below, at]
-    # For float64 the sum above has itself been rounded.
+    # For float64 the sum above is rounded, too.
     assert float(kind(beyond)) == at
 
 
@@ -59,7 +59,7 @@ def test_rounding_matches_the_dtype(dtype):
 def test_ties_are_rounded_to_even(dtype):
     u = FORMATS[dtype].u
     if dtype == "float64":
-        pytest.skip("float64 holds no number half-way between two of its own")
+        pytest.skip("float64 cannot represent the midpoint of two float64 numbers")
     assert FORMATS[dtype].round([1 + u, 1 + 3 * u, -1 - u]).tolist() == [1, 1 + 4 * u, -1]
 
 
@@ -70,7 +70,7 @@ def test_rounding_keeps_representable_and_non_finite_values(dtype):
     assert np.array_equal(form.round(kept), kept)
     assert np.isnan(form.round(np.nan))
     if dtype != "float64":
-        # IEEE 754-2019, 4.3.1: infinity from half a unit beyond the largest number on.
+        # IEEE 754-2019, 4.3.1: numbers round to infinity from largest + ulp / 2 on.
         assert form.round(form.largest * (1 + form.u)) == np.inf
         assert form.round(form.largest * (1 + form.u / 4)) == form.largest
 
@@ -87,17 +87,20 @@ def test_an_ulp_is_the_spacing_of_the_dtype(dtype):
 
 
 CUT_OFF = "in float32, and the lower half cut off"
-"""As TensorFlow's MatMul of bfloat16 does where the processor has no instructions for it."""
+"""The order of TensorFlow's MatMul on a processor without bfloat16 instructions."""
 
 
 def orders(dtype):
-    """The ways in which `added_up` adds numbers of that dtype."""
+    """Return the orders of summation of `added_up` for that dtype."""
     return ["one by one", "pairwise", *([CUT_OFF] if dtype == "bfloat16" else [])]
 
 
 def added_up(terms, order):
-    """The sum along the first axis, rounded to the terms' dtype after each addition; or not
-    before the end, where it is cut off."""
+    """Return the sum along the first axis.
+
+    Each addition rounds to the dtype of the terms, except with CUT_OFF, which truncates the final
+    sum.
+    """
     if order == CUT_OFF:
         return (terms.sum(axis=0).view(np.uint32) >> 16).astype(np.uint16).view(ml_dtypes.bfloat16)
     if order == "pairwise":
@@ -133,11 +136,11 @@ ASSOCIATIONS = {
     "x W + (b + h U)": lambda s1, b, s2: s1 + (b + s2),
 }
 ONTO = "the products of h U, added to x W + b one by one"
-"""As XLA does for a batch of one."""
+"""The association that XLA uses for a batch of one."""
 
 
 def kernel(r, x, h, dtype, order, association, rng):
-    """One step in the arithmetic of NumPy's own dtype."""
+    """Return one step, computed in the dtype by NumPy."""
     kind = np.float32 if order == CUT_OFF else NUMPY[dtype]
     b = r.bias.astype(NUMPY[dtype])
     s1 = added_up(products(x.astype(kind), r.kernel.astype(kind), rng), order)
@@ -151,7 +154,7 @@ def kernel(r, x, h, dtype, order, association, rng):
 
 
 def problem(rng, dtype, activation, scale, sizes=None):
-    """A recurrence of numbers of the dtype, inputs and a state, for one step of many rows."""
+    """Return a recurrence of numbers of the dtype, with inputs and states of many rows."""
     features, units = sizes or rng.integers(1, 40, 2)
     rounded = FORMATS[dtype].round
     W, U = rng.normal(size=(features, units)), rng.normal(size=(units, units)) / units**0.5
@@ -167,7 +170,7 @@ def problem(rng, dtype, activation, scale, sizes=None):
 def test_correct_kernels_are_within_the_bound(activation, dtype, scale):
     rng = np.random.default_rng([int(scale * 1000), len(activation), len(dtype)])
     for order, association in itertools.product(orders(dtype), [*ASSOCIATIONS, ONTO]):
-        for sizes in [(1, 1)] * 6 + [None] * 6:  # where one rounding is much, and anywhere
+        for sizes in [(1, 1)] * 6 + [None] * 6:  # single terms, where one rounding counts, and any
             r, x, h = problem(rng, dtype, activation, scale, sizes)
             value, bound = one_step(r, x, h, dtype)
             error = np.abs(kernel(r, x, h, dtype, order, association, rng) - value)
@@ -207,7 +210,7 @@ def test_bound_is_infinite_only_if_sum_may_overflow(dtype):
 
 @each_dtype
 def test_bound_is_infinite_for_infinity_plus_overflow(dtype):
-    # inf, and -inf where the sum of the inputs came first: together NaN
+    # inf + -inf is NaN if the sum of the inputs is computed first.
     largest = FORMATS[dtype].largest
     r = Recurrence(-np.ones((2, 1)), np.ones((1, 1)), None, "linear")
     x, h = np.array([[largest, largest], [largest / 4, 1]]), np.full((2, 1), np.inf)
@@ -228,11 +231,11 @@ def test_non_finite_operands_have_a_zero_bound():
 
 
 def long_run(dtype, factor=1.0, seed=0):
-    """A recurrence, inputs, and what a kernel that takes U * factor for U makes of them."""
+    """Return a recurrence, inputs, and the outputs of a kernel that uses U * factor."""
     rng = np.random.default_rng(seed)
     r, _, _ = problem(rng, dtype, "tanh", 0.3, sizes=(4, 8))
     x = FORMATS[dtype].round(0.5 * rng.normal(size=(8, 40, 4)))
-    # In float64 the factor keeps three digits when it meets U, for 1e-13 is 450 eps.
+    # In float64, U * factor keeps three digits of the difference, because 1e-13 is 450 eps.
     taken = Recurrence(r.kernel, FORMATS[dtype].round(r.recurrent_kernel * factor), r.bias, "tanh")
     h, outputs = np.zeros((8, 8)), []
     for t in range(40):
@@ -279,14 +282,14 @@ def test_the_bound_does_not_grow_along_the_sequence():
     assert np.max(bound[:, 20:]) < 2 * np.max(bound[:, :20])
 
 
-# ------------------------------------------------------------- which state a step starts at
+# -------------------------------------------------------------- the state before each step
 
 
 RUNNING_SUM = Recurrence(np.array([[1.0]]), np.array([[1.0]]), None, "linear")  # h + x
 
 
 def held(outputs, inputs, start=None, mask=None, **options):
-    """The steps of a run of one row, one feature and one unit, as plain lists."""
+    """Return the steps of a run of one row, one feature and one unit, as lists."""
     r = Recurrence(RUNNING_SUM.kernel, RUNNING_SUM.recurrent_kernel, None, "linear", **options)
     steps = all_steps(
         r,
@@ -309,7 +312,7 @@ def test_each_step_starts_from_the_returned_state():
 def test_a_masked_step_carries_state_and_output_exactly():
     got = held([1, 1, 4], [1, 2, 3], mask=[True, False, True])
     assert got == ([1, 1, 4], [True, False, True], [4])
-    # A wrong output of a masked step is expected to be the one before, and no step starts at it.
+    # The expected output of a masked step is the previous output, and no step starts from it.
     got = held([1, 9, 4], [1, 2, 3], mask=[True, False, True])
     assert got == ([1, 1, 4], [True, False, True], [4])
 
@@ -366,7 +369,7 @@ def test_empty_runs_have_no_steps_to_check(batch, time):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_flushed_operands_are_within_the_bound(dtype):
-    # Denormals-are-zero: a subnormal operand counts as 0, whatever it is multiplied by.
+    # Denormals-are-zero: a subnormal operand counts as 0, whatever the other factor is.
     form, rng = FORMATS[dtype], np.random.default_rng(1)
     for magnitude in (10.0, 1e3, 1e20):
         x = form.round(rng.uniform(-2, 2, (50, 6)) * form.smallest)
@@ -376,7 +379,7 @@ def test_flushed_operands_are_within_the_bound(dtype):
         flushed = np.where(np.abs(x) < form.smallest, 0, x) @ W
         assert np.any(flushed != expected)
         assert np.all(np.abs(flushed - expected) <= bound)
-        # and the same bound as ever where no operand is subnormal
+        # Without subnormal operands the bound does not change.
         normal = np.where(np.abs(x) < form.smallest, form.smallest, x)
         _, bound = one_step(recurrence, normal, np.zeros((50, 4)), dtype)
         size = np.abs(normal) @ np.abs(W)

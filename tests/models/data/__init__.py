@@ -1,0 +1,1 @@
+"""Files that older releases wrote, and the script that writes them."""

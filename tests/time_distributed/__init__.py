@@ -1,0 +1,1 @@
+"""TimeDistributed over the layer, and in front of it."""

@@ -1,0 +1,106 @@
+"""`fit` and `evaluate` use all data, in any form, as the NumPy trainer does.
+
+Each epoch of the reference uses each batch once, also a short last one. A learning rate that halves
+at each step, and Adam, show the optimizer's count of batches.
+"""
+
+from typing import Any
+
+import pytest
+
+from tests.harness.paths import feeds
+from tests.harness.paths.feeds import FEED_CHOICES, FEEDS
+from tests.harness.probes import fitting
+from tests.harness.probes.fitting import Problem, Setup
+from tests.harness.properties.example import example
+from tests.harness.properties.generated import generated
+
+EPOCH = "epochs: An epoch is an iteration over the entire `x` and `y` data provided"
+EXHAUSTED = (
+    "steps_per_epoch: If `x` is a `keras.utils.PyDataset`, `tf.data.Dataset`, "
+    "`torch.utils.data.DataLoader` or Python generator function, the epoch will run until the "
+    "input dataset is exhausted."
+)
+STEPS = (
+    "steps_per_epoch: Total number of steps (batches of samples) before declaring one epoch "
+    "finished and starting the next epoch."
+)
+VALIDATION = (
+    "validation_data: Data on which to evaluate the loss and any model metrics at the end of each "
+    "epoch."
+)
+EVALUATE = "Returns the loss value & metrics values for the model in test mode."
+COMMON: dict[str, Any] = {"choices": FEED_CHOICES, "needs": {"return_sequences"}, "case_cost": 4}
+COMMON |= {"prepare": fitting.no_row_masked}
+MASKED = Setup("momentum", masked=True, sequences=True)
+OFTEN = (
+    feeds.ARRAYS,
+    feeds.GENERATOR,
+    feeds.UNKNOWN_DATASET,
+    feeds.ENDLESS_DATASET,
+    feeds.PADDED_DATASET,
+)
+RARELY = tuple(feed for feed in FEEDS if feed not in OFTEN)
+
+
+@generated("Model.fit", EPOCH, **COMMON, paths=FEEDS)
+def test_fit_trains_on_each_batch_once(case, path):
+    fitting.assert_fit_matches_reference(Problem(case, MASKED), path)
+
+
+@generated(
+    "Model.fit",
+    EXHAUSTED,
+    **COMMON,
+    paths=OFTEN,
+    nightly_paths=RARELY,
+)
+def test_fit_counts_each_batch_as_one_step(case, path):
+    fitting.assert_counts_each_batch(Problem(case, Setup("schedule")), path)
+
+
+@generated(
+    "Model.fit",
+    VALIDATION,
+    **COMMON,
+    paths=(feeds.ARRAYS, feeds.ENDLESS_DATASET, feeds.PADDED_DATASET),
+    nightly_paths=(feeds.SEQUENCE, feeds.GENERATOR, feeds.DATASET, feeds.UNKNOWN_DATASET),
+)
+def test_validation_evaluates_after_each_epoch(case, path):
+    fitting.assert_fit_matches_reference(Problem(case, MASKED), path, validate=True)
+
+
+@generated("Model.evaluate", EVALUATE, **COMMON, paths=FEEDS)
+def test_evaluate_gives_the_means_over_all_rows(case, path):
+    fitting.assert_evaluate_matches_reference(Problem(case, MASKED), path)
+
+
+@generated(
+    "Model.evaluate",
+    EVALUATE,
+    **{**COMMON, "prepare": fitting.last_row_masked},
+    paths=(feeds.ARRAYS,),
+)
+def test_batch_that_is_all_masked_has_no_loss(case, path):
+    fitting.assert_evaluate_matches_reference(Problem(case, MASKED, batch_size=1), path)
+
+
+@generated(
+    "Model.fit",
+    STEPS,
+    **COMMON,
+    paths=(feeds.ARRAYS, feeds.UNKNOWN_DATASET, feeds.ENDLESS_DATASET),
+    nightly_paths=(feeds.SEQUENCE, feeds.GENERATOR, feeds.ENDLESS_GENERATOR, feeds.DATASET),
+)
+def test_steps_per_execution_does_not_change_training(case, path):
+    fitting.assert_steps_per_execution(Problem(case, Setup("momentum", steps=2)), path)
+
+
+@pytest.mark.parametrize("path", OFTEN[:4], ids=str)
+@example(
+    "Model.fit",
+    "batch_size: Number of samples per gradient update.",
+    needs={"dropout", "recurrent_dropout", "seed"},
+)
+def test_fit_draws_dropout_once_for_each_batch(path):
+    fitting.assert_draws_for_each_batch(path)
