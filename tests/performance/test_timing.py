@@ -156,7 +156,7 @@ def warn_or_fail(ratios: timing.Ratios, what: str) -> None:
 @pytest.mark.parametrize("path", EXECUTION_PATHS, ids=str)
 def test_step_loop(benchmark, path, time, record_property):
     if missing := layer.under_test().missing_features(SEQUENCES_AND_STATE | path.required_features):
-        pytest.skip(f"not applicable: the layer has no {', '.join(missing)}")
+        pytest.skip(f"not applicable: needs {', '.join(missing)}")
     call, x = path.call(path.new_layer(4, 8)), tf.constant(ones(32, time))
     benchmark.group = f"step loop, T = {time}"
     benchmark.pedantic(call, args=(x,), rounds=3, iterations=max(1, 10 // time), warmup_rounds=1)

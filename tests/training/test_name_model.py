@@ -102,7 +102,7 @@ def promised(record_property):
     record_property("cases", 1)
     if missing:
         record_property("not applicable", ", ".join(sorted(missing)))
-        pytest.skip(f"not applicable: the layer has no {', '.join(sorted(missing))}")
+        pytest.skip(f"not applicable: needs {', '.join(sorted(missing))}")
 
 
 def test_name_model_matches_the_reference_training(both, record_property):

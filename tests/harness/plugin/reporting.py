@@ -69,7 +69,7 @@ class RunReporter:
         terminal = self.config.pluginmanager.getplugin("terminalreporter")
         verdict = self._verdict()
         for name, reason in sorted(verdict.not_applicable.items()):
-            terminal.write_line(f"not applicable: {name} (the layer has no {reason})")
+            terminal.write_line(f"not applicable: {name} (needs {reason})")
         if not (verdict.tested and self.target):
             return
         file = session.current().deviations

@@ -9,6 +9,7 @@ from tests.harness.compare.assertions import Mismatch
 from tests.harness.knowledge import active
 from tests.harness.knowledge.deviations import Deviation
 from tests.harness.properties.registry import AnyProperty
+from tests.harness.target.releases import missing_release
 
 
 @contextlib.contextmanager
@@ -43,16 +44,16 @@ def xfail_as_known(known: Iterable[Deviation]) -> None:
 
 
 def record_sentence(record: Callable, prop: AnyProperty, missing: list[str]) -> None:
-    """Record the sentence of a property; skip the test if the layer lacks features.
+    """Record the sentence of a property; skip the test if the layer or the release lacks features.
 
-    missing: the names of these features.
+    missing: the names of the features that the layer lacks.
     """
     record("promise", f"{prop.source}: {prop.sentence}")
-    skip_if_unsupported(record, missing)
+    skip_if_unsupported(record, missing + missing_release(prop.body.__module__))
 
 
 def skip_if_unsupported(record: Callable, missing: list[str]) -> None:
     """Skip the test, and record it as not applicable, if `missing` names any feature."""
     if missing:
         record("not applicable", ", ".join(missing))
-        pytest.skip(f"not applicable: the layer has no {', '.join(missing)}")
+        pytest.skip(f"not applicable: needs {', '.join(missing)}")
