@@ -1,5 +1,6 @@
 """The generated pages: PROPERTIES.md and DEVIATIONS.md."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -108,7 +109,7 @@ def _code(text: str) -> str:
 
 
 def _anchor(heading: str) -> str:
-    return heading.lower().replace(" ", "-")
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 
 def pages() -> dict[Path, str]:

@@ -70,7 +70,7 @@ def test_validation_evaluates_after_each_epoch(case, path):
     fitting.assert_fit_matches_reference(Problem(case, MASKED), path, validate=True)
 
 
-@generated("Model.evaluate", EVALUATE, **COMMON, paths=FEEDS)
+@generated("Model.evaluate", EVALUATE, **{**COMMON, "case_cost": 2}, paths=FEEDS)
 def test_evaluate_gives_the_means_over_all_rows(case, path):
     fitting.assert_evaluate_matches_reference(Problem(case, MASKED), path)
 

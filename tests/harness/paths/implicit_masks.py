@@ -228,8 +228,13 @@ BETWEEN_PATHS = tuple(
         f'through("{name}")(layer)(x, **more)',
         helpers=(blank_masked_steps, layers_between, through),
         unsupported=frozenset({"initial_state"}),
-        choices={**NON_EMPTY_BATCHES, **UNIT_MAGNITUDE, **PARTS_TO_JOIN.get(name, {})},
-        example_fraction=0.2,
+        choices={
+            **NON_EMPTY_BATCHES,
+            **UNIT_MAGNITUDE,
+            "mask": ("trailing", "random", "leading"),  # few cases: each has a mask with an effect
+            **PARTS_TO_JOIN.get(name, {}),
+        },
+        example_fraction=0.25,
     )
     for name in layers_between(*[None] * 4)
 )

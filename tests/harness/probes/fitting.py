@@ -105,7 +105,8 @@ class Problem:
 
     A model without Masking gets no mask. sample_weights: (rows,) or (rows, time), or None.
     batch_size, epochs: by default they depend on the sizes of the case: from one row to more than
-    all rows, and one or two epochs.
+    all rows, and one or two epochs. The simplest case, which every run draws, has two epochs and a
+    short last batch.
     """
 
     case: Case
@@ -116,9 +117,9 @@ class Problem:
 
     def __post_init__(self):
         case = self.case
-        size = self.batch_size or (2, 1, 3, 8)[(case.time + case.units) % 4]
+        size = self.batch_size or (2, 1, 3, 8)[(case.batch + case.time) % 4]
         object.__setattr__(self, "batch_size", size)
-        object.__setattr__(self, "epochs", self.epochs or 1 + (case.batch + case.time) % 2)
+        object.__setattr__(self, "epochs", self.epochs or 1 + case.time % 2)
         if not self.setup.masked:
             object.__setattr__(self, "case", replace(self.case, mask=None))
 

@@ -157,7 +157,7 @@ class KernelGradientOfOneRow(FaultyRNN):
         return h, [h]
 
 
-@fault("the gradient to the recurrent kernel is transposed", *ALWAYS, STATEFUL)
+@fault("the gradient to the recurrent kernel is transposed", EXACT, STEPS, SLOPES, STATEFUL)
 class RecurrentGradientTransposed(FaultyRNN):
     def alter_step(self, right, inputs, states):
         @tf.custom_gradient

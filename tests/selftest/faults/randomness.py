@@ -65,8 +65,7 @@ UNIFORM = (
     "named_initializer_applies_to_its_weight_only",
 )
 NAMED, OBJECT = (
-    f"each_{kind}_reaches_its_slot_and_no_other"
-    for kind in ("named_initializer", "initializer_object")
+    f"{kind}_applies_to_its_weight_only" for kind in ("named_initializer", "initializer_object")
 )
 
 
