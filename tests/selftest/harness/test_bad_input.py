@@ -184,7 +184,7 @@ INVALID_FILES = {
     "an entry that is not a table": ("deviation = [3]\n", "number 1"),
     "a misspelled table": (changed("[[deviation]]", "[[deviations]]"), "deviations"),
     "an unknown key": (changed("upstream =", "upstrem ="), "upstrem"),
-    "a missing key": (changed('upstream = "not reported"\n', ""), "upstream"),
+    "a missing key": (changed('departs = "what happens"\n', ""), "departs"),
     "no id": (changed('id = "an-example"\n', ""), "number 1"),
     "a bad specifier": (changed('">=3"', '"three"'), "three"),
     "a specifier that is a number": (changed('">=3"', "3"), "keras"),
