@@ -12,6 +12,7 @@ import numpy as np
 
 from tests.harness.cases.case import Case, literal
 from tests.harness.paths.path import Path
+from tests.harness.paths.script import with_dependencies
 from tests.harness.target import layer
 from tests.harness.target.releases import tf
 
@@ -51,7 +52,7 @@ class Feed(Path):
         """A program that trains on the inputs of this case, fed this way, for two epochs of batches
         of two rows, with TensorFlow and NumPy alone."""
         module, _, attribute = layer.under_test().name.partition(":")
-        parts = "\n\n".join(inspect.getsource(part) for part in (*self.helpers, self.call))
+        parts = "\n\n".join(map(inspect.getsource, with_dependencies((self.call,))))
         steps = f", steps_per_epoch={-(-case.batch // 2)}" if self.endless else ""
         fit = f"model.fit(**{self.call.__name__}(rows, 2){steps}, shuffle=False"
         epochs = f"[{fit}) for _ in range(2)]" if self.iterates_once else f"{fit}, epochs=2)"
@@ -74,9 +75,8 @@ class Feed(Path):
 
 def masked_inputs(case: Case) -> np.ndarray:
     """The inputs, with `MASK_VALUE` in the steps that the mask does not use."""
-    if case.mask is None:
-        return np.asarray(case.inputs)
-    return np.where(case.mask[..., None], case.inputs, MASK_VALUE)
+    masked = case if case.mask is None else case.with_inputs(~case.mask, MASK_VALUE)
+    return np.asarray(masked.inputs)
 
 
 def batches(rows, size):
@@ -119,6 +119,11 @@ def dataset(rows, size):
 def unknown_dataset(rows, size):
     kept = tf.data.Dataset.from_tensor_slices(rows).filter(lambda *row: True)
     return {"x": kept.batch(size)}
+
+
+def fixed_dataset(rows, size):
+    """Batches of a size that is known in a trace; a shorter rest is dropped."""
+    return {"x": tf.data.Dataset.from_tensor_slices(rows).batch(size, drop_remainder=True)}
 
 
 def endless_dataset(rows, size):
@@ -166,20 +171,23 @@ FEED_CHOICES = {
 """What is trained: batch is the number of rows, of which one, two or more make a batch."""
 
 
-def feed(call: Callable, *helpers: Callable, **more) -> Feed:
+def feed(call: Callable, **more) -> Feed:
     """The feed of a function, by its name."""
-    given = {"helpers": helpers, "traced": True, "example_fraction": 0.3, **more}
+    given = {"traced": True, "example_fraction": 0.3, **more}
     return Feed(call.__name__.replace("_", "-"), call, "", **given)
 
 
 ARRAYS = feed(arrays, example_fraction=0.6)
-SEQUENCE = feed(sequence, batches, Batches)
-GENERATOR = feed(generator, batches, iterates_once=True)
-ENDLESS_GENERATOR = feed(endless_generator, batches, endless=True)
+SEQUENCE = feed(sequence)
+GENERATOR = feed(generator, iterates_once=True)
+ENDLESS_GENERATOR = feed(endless_generator, endless=True)
 DATASET = feed(dataset)
 UNKNOWN_DATASET = feed(unknown_dataset)
 ENDLESS_DATASET = feed(endless_dataset, endless=True)
 PADDED_DATASET = feed(padded_dataset)
+FIXED_DATASET = feed(fixed_dataset)
+"""For stateful models, which take no short batch; not one of FEEDS, since it drops rows."""
+
 FEEDS = (
     ARRAYS,
     SEQUENCE,

@@ -9,7 +9,7 @@ import numpy as np
 
 from tests.harness.cases.plans import UNIT_MAGNITUDE, Choices, non_empty
 from tests.harness.paths.path import path_from_function
-from tests.harness.target.releases import export_model, tf, tf_variable
+from tests.harness.target.releases import exported_function, tf, tf_variable
 
 SERIALIZABLE_CHOICES: Choices = {"activation": ("relu", "linear", "tanh", None), "batch": non_empty}
 """The choices of paths that save the layer: Keras does not save a function without a name."""
@@ -63,13 +63,7 @@ def predict_on_batch(made):
 
 def exported(made):
     """Return a call that exports a model of the layer as a SavedModel, loads and runs it."""
-    import tempfile
-
-    def call(x):
-        with tempfile.TemporaryDirectory() as folder:
-            return export_model(model_with_all_inputs(made, x), folder)(x)
-
-    return call
+    return lambda x: exported_function(model_with_all_inputs(made, x))(x)
 
 
 def tflite(made):

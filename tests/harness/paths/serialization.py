@@ -77,31 +77,40 @@ def h5_file(made):
     return file_round_trip(made, "model.h5")
 
 
-def weights_file(made):
-    """Return the layer of a cloned model that loads the weights of the model from a file."""
+def load_weights_file(model, copy):
+    """Save the weights of a model to a file, load them into its copy, and return the copy."""
     import os
     import tempfile
 
-    model = model_with_one_input(made)
-    clone = tf.keras.models.clone_model(model)
     with tempfile.TemporaryDirectory() as folder:
         file = os.path.join(folder, "model.weights.h5")
         model.save_weights(file)
-        clone.load_weights(file)
-    return clone.layers[-1]
+        copy.load_weights(file)
+    return copy
+
+
+def restore_checkpoint(original, copy):
+    """Write a checkpoint of a layer or a model, read it into its copy, and return the copy."""
+    import os
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = tf.train.Checkpoint(saved=original).write(os.path.join(folder, "checkpoint"))
+        tf.train.Checkpoint(saved=copy).read(file)
+    return copy
+
+
+def weights_file(made):
+    """Return the layer of a cloned model that loads the weights of the model from a file."""
+    model = model_with_one_input(made)
+    return load_weights_file(model, tf.keras.models.clone_model(model)).layers[-1]
 
 
 def checkpoint(made):
     """Return a layer that is rebuilt from configuration, with the weights of a checkpoint."""
-    import os
-    import tempfile
-
     copy = type(made).from_config(made.get_config())
     copy.build((None, None, made.get_weights()[0].shape[0]))
-    with tempfile.TemporaryDirectory() as folder:
-        file = tf.train.Checkpoint(layer=made).write(os.path.join(folder, "checkpoint"))
-        tf.train.Checkpoint(layer=copy).read(file)
-    return copy
+    return restore_checkpoint(made, copy)
 
 
 def initial_weights_of_copies(made, features: int) -> dict[str, list]:

@@ -7,7 +7,7 @@ of one call with the whole sequence.
 from tests.harness.paths.execution import dynamic_shape, eager, function
 from tests.harness.paths.implicit_masks import blank_masked_steps
 from tests.harness.paths.path import path_from_function
-from tests.harness.target.releases import export_model, tf, tf_variable
+from tests.harness.target.releases import exported_function, tf, tf_variable
 
 
 def in_pieces(made, run, lengths=(1, 3)):
@@ -72,13 +72,7 @@ def stateful_predict(made):
 
 def stateful_exported(made):
     """Return the results of an exported model that TensorFlow alone has loaded."""
-    import tempfile
-
-    def call(x, **more):
-        with tempfile.TemporaryDirectory() as folder:
-            return serve(made, lambda model: export_model(model, folder))(x, **more)
-
-    return call
+    return lambda x, **more: serve(made, exported_function)(x, **more)
 
 
 def stateful_converted(made):

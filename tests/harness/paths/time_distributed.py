@@ -8,7 +8,7 @@ import numpy as np
 from tests.harness.paths.execution import dynamic_shape
 from tests.harness.paths.implicit_masks import blank_masked_steps, embedding, masking
 from tests.harness.paths.path import path_from_function
-from tests.harness.target.releases import export_model, tf
+from tests.harness.target.releases import exported_function, tf
 
 
 def number_of_slices(rows: int) -> int:
@@ -76,13 +76,7 @@ def time_distributed_predict(made):
 
 def time_distributed_exported(made):
     """Return the results of an exported model that TensorFlow alone has loaded."""
-    import tempfile
-
-    def run(x):
-        with tempfile.TemporaryDirectory() as folder:
-            return export_model(model_of_slices(made, x), folder)(x)
-
-    return in_slices(run)
+    return in_slices(lambda x: exported_function(model_of_slices(made, x))(x))
 
 
 def time_distributed_masking(made):

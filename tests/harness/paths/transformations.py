@@ -13,6 +13,7 @@ from tests.harness.paths.execution import (
 )
 from tests.harness.paths.models import NON_EMPTY_BATCHES
 from tests.harness.paths.path import path_from_function
+from tests.harness.paths.serialization import from_config
 from tests.harness.target.releases import tf
 
 
@@ -80,10 +81,7 @@ def recompute_grad_traced(made):
 def rematerialized(made, mode="full"):
     """Return a copy of the layer that recomputes its activations in the backward pass."""
     with tf.keras.RematScope(mode=mode):
-        copy = type(made).from_config(made.get_config())
-    copy.build((None, None, made.get_weights()[0].shape[0]))
-    copy.set_weights(made.get_weights())
-    return copy
+        return from_config(made)
 
 
 def rematerialized_traced(made):

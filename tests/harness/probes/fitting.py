@@ -20,14 +20,18 @@ from tests.harness.cases.case import Case, noise, replace
 from tests.harness.compare.assertions import Mismatch, assert_same, assert_within
 from tests.harness.paths import feeds
 from tests.harness.paths.feeds import MASK_VALUE, Feed
-from tests.harness.probes.training import train_with_tape, with_dropout_masks
+from tests.harness.probes.training import (
+    WEIGHT_NAMES,
+    train_with_tape,
+    weights_of,
+    with_dropout_masks,
+)
 from tests.harness.target import layer
 from tests.harness.target.calls import layer_call
 from tests.harness.target.releases import tf
 
 OUTPUTS = 2
 SPARSE, ONE_HOT = "SparseCategoricalCrossentropy", "CategoricalCrossentropy"
-WEIGHT_NAMES = ("kernel", "recurrent_kernel", "bias", "dense_kernel", "dense_bias")
 
 # Betas and rates that float32 holds. A rate that halves at each step tells the steps apart.
 SGD, ADAM = tf.keras.optimizers.SGD, tf.keras.optimizers.Adam
@@ -191,7 +195,7 @@ def fit(problem: Problem, feed: Feed, validate: bool = False) -> tuple[Fitted, d
             done = made.model.fit(**given, epochs=epochs, shuffle=False, verbose=0)
             histories.append(done.history)
     got = {name: np.concatenate([h[name] for h in histories]) for name in histories[0]}
-    return made, got | dict(zip(WEIGHT_NAMES, made.model.get_weights(), strict=True))
+    return made, got | weights_of(made.model)
 
 
 def assert_fit_matches_reference(problem: Problem, feed: Feed, validate: bool = False) -> None:
@@ -336,7 +340,7 @@ def assert_class_weights_weigh(labels: str, feed: Feed) -> None:
         return {"loss": np.array([trainer.step(*batch) for _ in range(2)]), **trainer.weights}
 
     got = {"loss": history["loss"]}
-    got |= dict(zip(WEIGHT_NAMES, made.model.get_weights(), strict=True))
+    got |= weights_of(made.model)
     assert_all_within(got, run, problem, feed)
 
 
@@ -415,5 +419,5 @@ def assert_draws_for_each_batch(feed: Feed) -> None:
             trainer.step(*step)
         return trainer.weights
 
-    got = dict(zip(WEIGHT_NAMES, dropping.model.get_weights(), strict=True))
+    got = weights_of(dropping.model)
     assert_all_within(got, run, dropping.problem, feed)

@@ -1,17 +1,21 @@
 """Small models of a stateful layer: trained from each source, copied in each way, and reset."""
 
-import os
-import tempfile
 from collections.abc import Callable
 
 import numpy as np
 
 from reference.recurrence import Recurrence
+from tests.harness.paths import feeds
 from tests.harness.paths.custom_cells import CellWithInitialState
-from tests.harness.paths.serialization import save_and_load
+from tests.harness.paths.feeds import Feed
+from tests.harness.paths.serialization import (
+    load_weights_file,
+    restore_checkpoint,
+    save_and_load,
+)
 from tests.harness.probes.stateful import integer_layer, small_integers
 from tests.harness.target import layer
-from tests.harness.target.releases import DATASET_CLASS, export_model, tf
+from tests.harness.target.releases import exported_function, tf
 
 UNITS, FEATURES, TIME = 4, 2, 3
 """The sizes of all layers here; they are linear, and nine steps are exact in float32."""
@@ -40,50 +44,25 @@ def expected_after(model, *batches: np.ndarray, state=None) -> np.ndarray:
     return state
 
 
-class Batches(DATASET_CLASS):
-    """Batches of that many rows, by number."""
-
-    def __init__(self, x, y, rows: int):
-        super().__init__()
-        self.parts = [(x[i : i + rows], y[i : i + rows]) for i in range(0, len(x), rows)]
-
-    def __len__(self):
-        return len(self.parts)
-
-    def __getitem__(self, index):
-        return self.parts[index]
-
-
-def _tensors(x, y):
-    return tf.data.Dataset.from_tensor_slices((x, y))
-
-
-BATCH_SOURCES: dict[str, Callable] = {
-    "arrays": lambda x, y, rows: ((x, y), {"batch_size": rows}),
-    "dataset": lambda x, y, rows: ((_tensors(x, y).batch(rows),), {}),
-    "dataset of fixed batches": lambda x, y, rows: (
-        (_tensors(x, y).batch(rows, drop_remainder=True),),
-        {},
-    ),
-    "endless dataset": lambda x, y, rows: (
-        (_tensors(x, y).batch(rows).repeat(),),
-        {"steps_per_epoch": len(x) // rows},
-    ),
-    "generator": lambda x, y, rows: (((part for part in Batches(x, y, rows).parts),), {}),
-    "sequence": lambda x, y, rows: ((Batches(x, y, rows),), {}),
+BATCH_SOURCES: dict[str, Feed] = {
+    "arrays": feeds.ARRAYS,
+    "dataset": feeds.DATASET,
+    "dataset of fixed batches": feeds.FIXED_DATASET,
+    "endless dataset": feeds.ENDLESS_DATASET,
+    "generator": feeds.GENERATOR,
+    "sequence": feeds.SEQUENCE,
+    "arrays in one execution": feeds.ARRAYS,
 }
-"""From inputs, targets and rows of a batch to the arguments of `fit`, which keep the order."""
-EXECUTIONS = {**dict.fromkeys(BATCH_SOURCES, 1), "arrays in one execution": 3}
-"""How many steps are executed at once, by source."""
-BATCH_SOURCES["arrays in one execution"] = BATCH_SOURCES["arrays"]
+"""The ways to pass data to `fit`, by name; in one execution `fit` runs all three steps."""
 
 
 def fit_stateful_model(model, x, rows: int, source: str) -> None:
     """One epoch of training from that source, with a learning rate of zero."""
-    sgd = tf.keras.optimizers.SGD(0.0)
-    model.compile(sgd, "mse", steps_per_execution=EXECUTIONS[source])
-    given, more = BATCH_SOURCES[source](x, np.zeros((len(x), UNITS), np.float32), rows)
-    model.fit(*given, **more, shuffle=False, verbose=0)
+    steps = 3 if source == "arrays in one execution" else 1
+    model.compile(tf.keras.optimizers.SGD(0.0), "mse", steps_per_execution=steps)
+    y = np.zeros((len(x), UNITS), np.float32)
+    given = BATCH_SOURCES[source].arguments((x, y), rows, "steps_per_epoch")
+    model.fit(**given, shuffle=False, verbose=0)
 
 
 def _linear_cell():
@@ -113,26 +92,12 @@ STATEFUL_KINDS: dict[str, Callable] = {
 """From a number of rows to a stateful RNN for as many."""
 
 
-def _exported(model):
-    with tempfile.TemporaryDirectory() as folder:
-        return export_model(model, folder)
-
-
 def _checkpoint(model):
-    copy = _another(model)
-    with tempfile.TemporaryDirectory() as folder:
-        file = tf.train.Checkpoint(model=model).write(os.path.join(folder, "checkpoint"))
-        tf.train.Checkpoint(model=copy).read(file)
-    return copy
+    return restore_checkpoint(model, _another(model))
 
 
 def _weights_file(model):
-    copy = _another(model)
-    with tempfile.TemporaryDirectory() as folder:
-        file = os.path.join(folder, "model.weights.h5")
-        model.save_weights(file)
-        copy.load_weights(file)
-    return copy
+    return load_weights_file(model, _another(model))
 
 
 def _clone(model):
@@ -157,7 +122,7 @@ COPIES_OF_STATEFUL_MODELS: dict[str, tuple[Callable, bool]] = {
     "h5 file": (_file("model.h5"), False),
     "weights file": (_weights_file, False),
     "clone": (_clone, False),
-    "export": (_exported, True),
+    "export": (exported_function, True),
     "checkpoint": (_checkpoint, True),
 }
 """A copy of a model, and whether it has the state of the model: a file has the configuration and

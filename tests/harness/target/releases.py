@@ -114,9 +114,6 @@ REMAT_SCOPE = getattr(tf.keras, "RematScope", None)
 """The context of layers that compute their activations again in the backward pass, or None where it
 is not documented."""
 
-DATASET_CLASS = tf.keras.utils.Sequence if KERAS_2 else tf.keras.utils.PyDataset
-"""The base class of data sets that give one batch after the other."""
-
 
 def documented_activations(names) -> list[str]:
     """Return the names that this release documents as activations."""
@@ -143,12 +140,24 @@ def global_policy(name: str):
         policies.set_global_policy(before)
 
 
-def export_model(model, folder):
-    """Export a model as a SavedModel, load it with TensorFlow, and return its function of x."""
-    exports = hasattr(model, "export")
-    model.export(folder) if exports else model.save(folder, save_format="tf")
+def export_to(model, folder) -> None:
+    """Export a model as a SavedModel into a folder."""
+    model.export(folder) if hasattr(model, "export") else model.save(folder, save_format="tf")
+
+
+def load_exported(folder):
+    """Load an exported model with TensorFlow alone, and return its function of x."""
     loaded = tf.saved_model.load(folder)
-    return lambda x: loaded.serve(x) if exports else loaded(x)
+    return lambda x: loaded.serve(x) if hasattr(loaded, "serve") else loaded(x)
+
+
+def exported_function(model):
+    """Export a model, load it with TensorFlow alone, and return its function of x."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        export_to(model, folder)
+        return load_exported(folder)
 
 
 INITIAL_STATES = (

@@ -16,7 +16,7 @@ from tests.harness.paths.models import rnn_with_layer_options
 from tests.harness.probes.stateful import small_integers
 from tests.harness.target import layer
 from tests.harness.target.layer import clip
-from tests.harness.target.releases import export_model, tf
+from tests.harness.target.releases import export_to, load_exported, tf
 
 BLANK = 9
 """What stands in masked steps: inputs that are nothing but this, and the embedding of index 0."""
@@ -171,12 +171,6 @@ def load_checkpoint(folder, name, case):
     return model
 
 
-def load_exported(folder, name, case):
-    """What TensorFlow alone, without Keras, makes of an exported model."""
-    loaded = tf.saved_model.load(folder)
-    return lambda given: loaded.serve(given) if hasattr(loaded, "serve") else loaded(given)
-
-
 def load_signatures(folder, name, case):
     loaded = tf.saved_model.load(folder)
     parts = ("outputs", "state")
@@ -188,7 +182,7 @@ WAYS = {
     "h5": (save_h5, load_model),
     "weights": (save_weights, load_weights),
     "checkpoint": (save_checkpoint, load_checkpoint),
-    "export": (export_model, load_exported),
+    "export": (export_to, lambda folder, *_: load_exported(folder)),
     "signatures": (save_signatures, load_signatures),
 }
 """How a model is saved, and how it is read."""
