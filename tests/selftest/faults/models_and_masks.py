@@ -47,6 +47,23 @@ def plant_in_attribute(
     return register
 
 
+def plant_through(wrap: Callable, what: str, where, name: str, *breaks: str, **more):
+    """Decorate a function to plant `wrap(function, correct value)` in an attribute.
+
+    The fault has the name of the function. The other arguments: as in `plant_in_attribute`.
+    """
+
+    def register(alter: Callable) -> Callable:
+        def wrong(right):
+            return wrap(alter, right)
+
+        wrong.__name__ = alter.__name__
+        plant_in_attribute(what, where, name, *breaks, **more)(wrong)
+        return alter
+
+    return register
+
+
 @plant_in_attribute(
     "a cell without an initial state starts from ones",
     RNN,

@@ -4,12 +4,18 @@ from functools import partial
 
 from tests.harness.target.arguments import RNN_ARGUMENTS
 from tests.harness.target.releases import tf
-from tests.selftest.faults import models_and_masks as faults_around
 from tests.selftest.faults.layer import Fault, SimpleRNN
-from tests.selftest.faults.models_and_masks import RESET, RNN, SimpleRNNCell, of_a_cell
+from tests.selftest.faults.models_and_masks import (
+    RESET,
+    RNN,
+    SimpleRNNCell,
+    of_a_cell,
+    plant_in_attribute,
+    plant_through,
+)
 
 RNN_FAULTS: list[Fault] = []
-planted = partial(faults_around.plant_in_attribute, among=RNN_FAULTS)
+planted = partial(plant_in_attribute, among=RNN_FAULTS)
 
 FLAGS = "rnn_return_flags_select_the_results"
 GIVEN_STATE = "rnn_accepts_tensor_or_list_state"
@@ -38,22 +44,17 @@ def plant_in_rnn_call(what: str, *breaks: str, **more):
     arguments of the call.
     """
 
-    def register(alter):
-        def wrong(right):
-            def call(self, sequences, initial_state=None, mask=None, training=None, **others):
-                given = {"initial_state": initial_state, "mask": mask, "training": training}
-                given |= others
-                if not of_a_cell(self):
-                    return right(self, sequences, **given)
-                return alter(self, partial(right, self), sequences, given)
+    def wrap(alter, right):
+        def call(self, sequences, initial_state=None, mask=None, training=None, **others):
+            given = {"initial_state": initial_state, "mask": mask, "training": training}
+            given |= others
+            if not of_a_cell(self):
+                return right(self, sequences, **given)
+            return alter(self, partial(right, self), sequences, given)
 
-            return call
+        return call
 
-        wrong.__name__ = alter.__name__
-        planted(what, RNN, "call", *breaks, **more)(wrong)
-        return alter
-
-    return register
+    return plant_through(wrap, what, RNN, "call", *breaks, **more, among=RNN_FAULTS)
 
 
 def plant_in_rnn_constructor(what: str, *breaks: str, name: str, alter, **more):
@@ -72,19 +73,14 @@ def plant_in_rnn_constructor(what: str, *breaks: str, name: str, alter, **more):
 def plant_in_rnn_shapes(what: str, *breaks: str, **more):
     """Decorate a function of (rnn, shape, shapes) to plant it in compute_output_shape of RNN."""
 
-    def register(alter):
-        def wrong(right):
-            def compute_output_shape(self, shape, *args, **others):
-                shapes = right(self, shape, *args, **others)
-                return alter(self, shape, shapes) if of_a_cell(self) else shapes
+    def wrap(alter, right):
+        def compute_output_shape(self, shape, *args, **others):
+            shapes = right(self, shape, *args, **others)
+            return alter(self, shape, shapes) if of_a_cell(self) else shapes
 
-            return compute_output_shape
+        return compute_output_shape
 
-        wrong.__name__ = alter.__name__
-        planted(what, RNN, "compute_output_shape", *breaks, **more)(wrong)
-        return alter
-
-    return register
+    return plant_through(wrap, what, RNN, "compute_output_shape", *breaks, **more, among=RNN_FAULTS)
 
 
 for flag in RNN_ARGUMENTS:

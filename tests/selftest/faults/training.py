@@ -7,7 +7,7 @@ import numpy as np
 
 from tests.harness.target.releases import tf
 from tests.selftest.faults.layer import Fault
-from tests.selftest.faults.models_and_masks import plant_in_attribute
+from tests.selftest.faults.models_and_masks import plant_in_attribute, plant_through
 
 TRAINING_FAULTS: list[Fault] = []
 Model = tf.keras.Model
@@ -19,19 +19,14 @@ def plant_in_fit(what: str, *breaks: str, against=(), keras=""):
     breaks, against, keras: as in `plant_in_attribute`.
     """
 
-    def register(change):
-        def wrong(right):
-            def fit(self, **given):
-                return right(self, **change(self, given))
+    def wrap(change, right):
+        def fit(self, **given):
+            return right(self, **change(self, given))
 
-            return fit
+        return fit
 
-        wrong.__name__ = change.__name__
-        options = {"against": against, "keras": keras, "among": TRAINING_FAULTS}
-        plant_in_attribute(what, Model, "fit", *breaks, **options)(wrong)
-        return change
-
-    return register
+    options = {"against": against, "keras": keras, "among": TRAINING_FAULTS}
+    return plant_through(wrap, what, Model, "fit", *breaks, **options)
 
 
 def is_array(given: dict) -> bool:

@@ -3,12 +3,16 @@
 from functools import partial
 
 from tests.harness.target.releases import tf
-from tests.selftest.faults import models_and_masks as faults_around
 from tests.selftest.faults.layer import Fault, SimpleRNN
-from tests.selftest.faults.models_and_masks import RNN, Bidirectional
+from tests.selftest.faults.models_and_masks import (
+    RNN,
+    Bidirectional,
+    plant_in_attribute,
+    plant_through,
+)
 
 WRAPPER_FAULTS: list[Fault] = []
-planted = partial(faults_around.plant_in_attribute, among=WRAPPER_FAULTS)
+planted = partial(plant_in_attribute, among=WRAPPER_FAULTS)
 Masking, Embedding = tf.keras.layers.Masking, tf.keras.layers.Embedding
 
 MERGES = "merge_mode_combines_the_outputs"
@@ -28,38 +32,30 @@ def plant_in_bidirectional_constructor(what: str, *breaks: str, **more):
     """Decorate a function of (wrapper, right, layer, options) to plant it in the constructor of
     Bidirectional."""
 
-    def register(alter):
-        def wrong(right):
-            def __init__(self, layer, merge_mode="concat", **options):
-                options = {"merge_mode": merge_mode, **options}
-                alter(self, partial(right, self), layer, options)
+    def wrap(alter, right):
+        def __init__(self, layer, merge_mode="concat", **options):
+            options = {"merge_mode": merge_mode, **options}
+            alter(self, partial(right, self), layer, options)
 
-            return __init__
+        return __init__
 
-        wrong.__name__ = alter.__name__
-        planted(what, Bidirectional, "__init__", *breaks, **more)(wrong)
-        return alter
-
-    return register
+    return plant_through(
+        wrap, what, Bidirectional, "__init__", *breaks, **more, among=WRAPPER_FAULTS
+    )
 
 
 def plant_in_bidirectional_call(what: str, *breaks: str, **more):
     """Decorate a function of (wrapper, right, sequences, given) to plant it in the call of
     Bidirectional."""
 
-    def register(alter):
-        def wrong(right):
-            def call(self, sequences, initial_state=None, mask=None, training=None):
-                given = {"initial_state": initial_state, "mask": mask, "training": training}
-                return alter(self, partial(right, self), sequences, given)
+    def wrap(alter, right):
+        def call(self, sequences, initial_state=None, mask=None, training=None):
+            given = {"initial_state": initial_state, "mask": mask, "training": training}
+            return alter(self, partial(right, self), sequences, given)
 
-            return call
+        return call
 
-        wrong.__name__ = alter.__name__
-        planted(what, Bidirectional, "call", *breaks, **more)(wrong)
-        return alter
-
-    return register
+    return plant_through(wrap, what, Bidirectional, "call", *breaks, **more, among=WRAPPER_FAULTS)
 
 
 @plant_in_bidirectional_constructor(

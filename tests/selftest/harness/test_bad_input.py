@@ -1,6 +1,5 @@
 """Unusable options, files and packages end a run with one line, exit code 4 and no traceback."""
 
-import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from tests.harness.configuration import ConfigurationError
 from tests.harness.knowledge import deviations
 from tests.harness.target.layer import LayerUnderTest
 from tests.harness.target.releases import tf
+from tests.selftest.harness.invalid_files import assert_reported_in_one_line
 from tests.selftest.programs import ROOT, start
 
 USAGE_ERROR = 4
@@ -203,13 +203,7 @@ INVALID_FILES = {
 
 @pytest.mark.parametrize(("text", "word"), INVALID_FILES.values(), ids=INVALID_FILES.keys())
 def test_invalid_deviations_file_is_reported_in_one_line(tmp_path, text, word):
-    file = tmp_path / "deviations.toml"
-    file.write_text(text)
-    with pytest.raises(ConfigurationError, match=re.escape(str(file))) as caught:
-        deviations.load(file)
-    message = str(caught.value)
-    assert word in message.replace(str(file), "")
-    assert "\n" not in message
+    assert_reported_in_one_line(deviations.load, tmp_path / "deviations.toml", text, word)
 
 
 def test_missing_deviations_file_is_reported_in_one_line(tmp_path):

@@ -1,6 +1,5 @@
 """documentation.toml has every sentence, and every property that quotes a sentence."""
 
-import re
 import sys
 
 import pytest
@@ -11,6 +10,7 @@ from tests.harness.knowledge import documentation
 from tests.harness.knowledge.documentation import format_table, missing_sentences, sentences
 from tests.harness.properties.registry import all_properties
 from tests.harness.target.releases import KERAS
+from tests.selftest.harness.invalid_files import assert_reported_in_one_line
 from tests.selftest.programs import start
 
 KNOWN = documentation.load()
@@ -135,13 +135,7 @@ INVALID_FILES = {
 
 @pytest.mark.parametrize(("text", "word"), INVALID_FILES.values(), ids=INVALID_FILES.keys())
 def test_invalid_documentation_file_is_reported_in_one_line(tmp_path, text, word):
-    file = tmp_path / "documentation.toml"
-    file.write_text(text)
-    with pytest.raises(ConfigurationError, match=re.escape(str(file))) as caught:
-        documentation.load(file)
-    message = str(caught.value)
-    assert word in message.replace(str(file), "")
-    assert "\n" not in message
+    assert_reported_in_one_line(documentation.load, tmp_path / "documentation.toml", text, word)
 
 
 def test_table_rejects_an_unknown_property():
