@@ -112,7 +112,7 @@ def test_stateful_bidirectional_carries_both_states():
     assert_carries_state_over(both, by_hand, both)
 
 
-@pytest.mark.parametrize("path", [EAGER, FUNCTION], ids=str)
+@pytest.mark.parametrize("path", [EAGER, FUNCTION])
 @example(
     "Bidirectional",
     "The call arguments for this layer are the same as those of the wrapped RNN layer.",

@@ -146,7 +146,7 @@ STATEFUL = (
 )
 
 
-@pytest.mark.parametrize("path", [EAGER, FUNCTION], ids=str)
+@pytest.mark.parametrize("path", [EAGER, FUNCTION])
 @example("RNN", STATEFUL, needs=NEEDS)
 def test_stateful_rnn_carries_the_state_over(path):
     with layer_call():
@@ -396,7 +396,7 @@ class CellWithChosenState(tf.keras.layers.Layer):
         return tf.fill((batch_size, 2), 7.0)
 
 
-@pytest.mark.parametrize("path", [EAGER, FUNCTION], ids=str)
+@pytest.mark.parametrize("path", [EAGER, FUNCTION])
 @example(
     "RNN",
     "cell: A `get_initial_state(batch_size=None)` method that creates a tensor meant to be fed to "

@@ -24,7 +24,7 @@ def embedding(**options):
     return made
 
 
-@pytest.mark.parametrize("path", [EAGER, FUNCTION], ids=str)
+@pytest.mark.parametrize("path", [EAGER, FUNCTION])
 @example(
     "Embedding",
     "Turns nonnegative integers (indexes) into dense vectors of fixed size. ... 3D tensor with "

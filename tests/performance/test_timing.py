@@ -60,7 +60,7 @@ def test_one_trace_serves_many_lengths_and_batches():
             assert_count(f"graphs built for batch {batch} and time {time}", graphs, 0)
 
 
-@pytest.mark.parametrize("path", [EAGER, UNROLL, FUNCTION, XLA, PREDICT_ON_BATCH], ids=str)
+@pytest.mark.parametrize("path", [EAGER, UNROLL, FUNCTION, XLA, PREDICT_ON_BATCH])
 @example("SimpleRNN", CALL, needs=SEQUENCES_AND_STATE)
 def test_same_shape_does_not_retrace(path):
     call = path.call(path.new_layer(4, 8))
@@ -96,7 +96,7 @@ def test_unrolled_graph_grows_linearly():
     assert_count("operations that 10 steps add", n[12] - n[2], 10 * (n[3] - n[2]))
 
 
-@pytest.mark.parametrize(("path", "each"), [(EAGER, 1), (UNROLL, 1), (FUNCTION, 0)], ids=str)
+@pytest.mark.parametrize(("path", "each"), [(EAGER, 1), (UNROLL, 1), (FUNCTION, 0)])
 @example("SimpleRNN", LOOP, needs=SEQUENCES_AND_STATE | {"cell"})
 def test_each_step_calls_the_cell_at_most_once(path, each):
     made = path.new_layer(4, 8)
@@ -112,7 +112,7 @@ def test_each_step_calls_the_cell_at_most_once(path, each):
 # ------------------------------------------------------------------------------------- ratios
 
 
-@pytest.mark.parametrize("path", [DYNAMIC_SHAPE, XLA], ids=str)
+@pytest.mark.parametrize("path", [DYNAMIC_SHAPE, XLA])
 @example("SimpleRNN", LOOP, needs=SEQUENCES_AND_STATE)
 def test_time_grows_no_faster_than_the_length(path):
     call = path.call(path.new_layer(4, 64))
@@ -129,7 +129,7 @@ def test_time_grows_no_faster_than_the_length(path):
 
 
 @pytest.mark.parametrize(
-    ("path", "time"), [(DYNAMIC_SHAPE, 1), (DYNAMIC_SHAPE, 100), (XLA, 100), (EAGER, 20)], ids=str
+    ("path", "time"), [(DYNAMIC_SHAPE, 1), (DYNAMIC_SHAPE, 100), (XLA, 100), (EAGER, 20)]
 )
 @example("SimpleRNN", STEP, needs=SEQUENCES_AND_STATE)
 def test_layer_is_about_as_fast_as_baseline(path, time):
@@ -153,7 +153,7 @@ def warn_or_fail(ratios: timing.Ratios, what: str) -> None:
 
 
 @pytest.mark.parametrize("time", LENGTHS)
-@pytest.mark.parametrize("path", EXECUTION_PATHS, ids=str)
+@pytest.mark.parametrize("path", EXECUTION_PATHS)
 def test_step_loop(benchmark, path, time, record_property):
     if missing := layer.under_test().missing_features(SEQUENCES_AND_STATE | path.required_features):
         pytest.skip(f"not applicable: needs {', '.join(missing)}")

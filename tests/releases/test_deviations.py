@@ -59,7 +59,7 @@ def only_tensorflow_layer(deviation, record_property):
     record_property("deviation", deviation.id)
 
 
-@pytest.mark.parametrize("deviation", IN_THIS_RELEASE, ids=lambda d: d.id)
+@pytest.mark.parametrize("deviation", IN_THIS_RELEASE)
 def test_deviation_occurs_in_registered_releases(deviation, record_property):
     if missing := missing_features(deviation):
         pytest.fail(
@@ -71,7 +71,7 @@ def test_deviation_occurs_in_registered_releases(deviation, record_property):
         pytest.fail(deviation.vanished_message, pytrace=False)
 
 
-@pytest.mark.parametrize("deviation", IN_OTHER_RELEASES, ids=lambda d: d.id)
+@pytest.mark.parametrize("deviation", IN_OTHER_RELEASES)
 def test_deviation_is_absent_from_other_releases(deviation, record_property):
     if missing := missing_features(deviation):
         record_property("not applicable", missing)

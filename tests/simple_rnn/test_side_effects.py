@@ -72,7 +72,7 @@ def test_mask_and_state_do_not_persist(case, path):
     assert_exact(path.run(without, made), without)
 
 
-@pytest.mark.parametrize("path", [EAGER, UNROLL, DYNAMIC_SHAPE], ids=str)
+@pytest.mark.parametrize("path", [EAGER, UNROLL, DYNAMIC_SHAPE])
 @example("SimpleRNN", TRAINING, needs={"dropout", "recurrent_dropout", "training"})
 def test_inference_with_dropout_changes_no_variable(path):
     made = path.new_layer(4, 2, dropout=0.5, recurrent_dropout=0.5)
@@ -115,7 +115,7 @@ def test_threaded_calls_match_sequential_calls():
     assert_same("outputs", np.stack(got), np.stack(expected))
 
 
-@pytest.mark.parametrize("path", [EAGER, UNROLL, DYNAMIC_SHAPE, PREDICT_ON_BATCH], ids=str)
+@pytest.mark.parametrize("path", [EAGER, UNROLL, DYNAMIC_SHAPE, PREDICT_ON_BATCH])
 @example("SimpleRNN", "output = simple_rnn(inputs)", needs=SEQUENCES_AND_STATE)
 def test_repeated_calls_do_not_leak_tensors(path):
     call = path.call(path.new_layer(4, 2))

@@ -55,7 +55,7 @@ def test_stateful_layer_carries_the_state_over(case, path, mixed, sequences, ste
         stateful.apply(step)
 
 
-@pytest.mark.parametrize("path", [EAGER, UNROLL], ids=str)
+@pytest.mark.parametrize("path", [EAGER, UNROLL])
 @example(
     "RNN",
     "The cell might choose to create a tensor full of zeros, or other values based on the cell's "
@@ -80,7 +80,7 @@ def test_state_has_a_dtype_of_the_layer(dtype):
         raise Mismatch(f"a layer of {dtype} has a state of {kept}")
 
 
-@pytest.mark.parametrize("path", [EAGER, UNROLL, DYNAMIC_SHAPE, XLA], ids=str)
+@pytest.mark.parametrize("path", [EAGER, UNROLL, DYNAMIC_SHAPE, XLA])
 @pytest.mark.parametrize("rows", [1, 2, 5])
 @example(
     "RNN",

@@ -96,7 +96,7 @@ def test_steps_per_execution_does_not_change_training(case, path):
     fitting.assert_steps_per_execution(Problem(case, Setup("momentum", steps=2)), path)
 
 
-@pytest.mark.parametrize("path", OFTEN[:4], ids=str)
+@pytest.mark.parametrize("path", OFTEN[:4])
 @example(
     "Model.fit",
     "batch_size: Number of samples per gradient update.",

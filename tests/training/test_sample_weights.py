@@ -56,7 +56,7 @@ def test_step_weights_weigh_each_step(case, path):
     fitting.assert_fit_matches_reference(Problem(case, setup, weights), path)
 
 
-@pytest.mark.parametrize("path", FEEDS[:2], ids=str)
+@pytest.mark.parametrize("path", FEEDS[:2])
 @pytest.mark.parametrize("labels", LABELS)
 @example("Model.fit", CLASSES, needs={"return_sequences"})
 def test_class_weights_weigh_rows_and_steps(labels, path):
