@@ -7,6 +7,7 @@ call covers all of these.
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from hypothesis import strategies as st
@@ -161,16 +162,19 @@ def truncated_to_exact(case: Case) -> Case:
     if case.batch == 0:
         return case
     r = case.recurrence
-    start = np.zeros((case.batch, case.units))
-    start = np.abs(start if case.initial_state is None else case.initial_state)[:, None]
-    before = np.repeat(start, case.time, axis=1)
+    zeros = np.zeros((case.batch, case.units))
+    start = zeros if case.initial_state is None else np.abs(case.initial_state)
+    before = np.repeat(start[:, None], case.time, axis=1)
     if case.activation == CLIP:
         before[:, 1:] = 1
     else:
-        # With and without the mask, because the mask may skip a step that cancels another.
-        for mask in (None, case.mask):
-            carrying = dataclasses.replace(r, zero_output_for_mask=False)
-            outputs, _ = carrying.run(case.inputs, case.initial_state, mask)
+        # With and without the initial state and the mask, because a property may leave them out, and
+        # because either may cancel what a step adds.
+        carrying = dataclasses.replace(r, zero_output_for_mask=False)
+        states = (None,) if case.initial_state is None else (None, case.initial_state)
+        masks = (None,) if case.mask is None else (None, case.mask)
+        for state, mask in product(states, masks):
+            outputs, _ = carrying.run(case.inputs, state, mask)
             before[:, 1:] = np.maximum(before[:, 1:], np.abs(outputs[:, :-1]))
     with np.errstate(invalid="ignore", over="ignore"):
         size = np.abs(r.in_order(case.inputs)) @ np.abs(r.kernel)
