@@ -60,6 +60,7 @@ def test_mirrored_predictions_match_one_device(rows):
         inputs=small_integers(1, rows, BATCH, FEATURES),
         kernel=small_integers(2, FEATURES, UNITS),
         recurrent_kernel=small_integers(3, UNITS, UNITS),
+        bias=small_integers(4, UNITS),
         activation=CLIP,
     )
     outputs, loss = in_own_process(mirrored_outputs, case, BATCH, devices=DEVICES)

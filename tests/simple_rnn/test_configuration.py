@@ -177,7 +177,7 @@ STARTS = {
     "RNN",
     "`get_initial_state(batch_size=None)` ... creates a tensor meant to be fed to `call()` as the "
     "initial state, if the user didn't specify any initial state via other means.",
-    needs={"initial_state"},
+    needs={"initial_state", "get_initial_state"},
 )
 def test_initial_state_of_the_layer_is_its_start(kind, rows):
     x = tf.constant(small_integers(3, rows, 3, 2), tf.float32)

@@ -78,7 +78,7 @@ def test_evaluate_gives_the_means_over_all_rows(case, path):
 @generated(
     "Model.evaluate",
     EVALUATE,
-    **{**COMMON, "prepare": fitting.last_row_masked},
+    **{**COMMON, "prepare": fitting.last_row_masked, "needs": {"return_sequences", "mask"}},
     paths=(feeds.ARRAYS,),
 )
 def test_batch_that_is_all_masked_has_no_loss(case, path):

@@ -58,6 +58,6 @@ def test_step_weights_weigh_each_step(case, path):
 
 @pytest.mark.parametrize("path", FEEDS[:2])
 @pytest.mark.parametrize("labels", LABELS)
-@example("Model.fit", CLASSES, needs={"return_sequences"})
+@example("Model.fit", CLASSES, needs={"return_sequences", "mask"})
 def test_class_weights_weigh_rows_and_steps(labels, path):
     fitting.assert_class_weights_weigh(labels, path)

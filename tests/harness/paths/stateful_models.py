@@ -80,7 +80,12 @@ def stateful_converted(made):
 
     def convert(x):
         made.reset_states()
-        step = tf.function(lambda x: dict(zip(("y", "h"), made(x), strict=True)))
+
+        @tf.function
+        def step(x):
+            outputs, state = made(x)
+            return {"y": outputs, "h": state}
+
         module = tf.Module()
         module.kept = [tf_variable(v) for v in (*made.weights, *made.states)]
         spec = tf.TensorSpec((x.shape[0], 1, x.shape[2]), x.dtype, name="x")

@@ -31,8 +31,8 @@ def in_slices(run):
 
 
 def wrap(made):
-    """Return TimeDistributed over a layer, with the layer's compute dtype."""
-    return tf.keras.layers.TimeDistributed(made, dtype=made.compute_dtype)
+    """Return TimeDistributed over a layer, with the layer's policy."""
+    return tf.keras.layers.TimeDistributed(made, dtype=made.dtype_policy)
 
 
 def time_distributed(made):

@@ -58,6 +58,18 @@ def with_probe_features(case: Case) -> Case:
     return replace(case, kernel=kernel, inputs=inputs)
 
 
+def with_a_row_of_zeros(case: Case) -> Case:
+    """Return the case as `with_probe_features`, with zeros in its first row: without bias, z = 0.
+
+    At 0 most activations change their formula, and random numbers never meet it.
+    """
+    first = np.arange(case.batch)[:, None] < 1
+    state = case.initial_state
+    state = state if state is None else np.where(first, 0.0, state)
+    case = case.with_inputs(np.broadcast_to(first, (case.batch, case.time)), 0.0)
+    return with_probe_features(replace(case, initial_state=state))
+
+
 def truncated_to_exact_gradients(case: Case) -> Case:
     """Return the case with as many steps as its backward pass is exact for, at least one."""
     return next(
@@ -113,8 +125,9 @@ class LayerWithGradients:
 
     def __call__(self, x, output_weights, state_weights, **more):
         state = _state(more)
-        runs_alone = isinstance(self.run, tf.keras.layers.Layer)
-        sources = {"inputs": x, **_weights(self.run if runs_alone else self.made), **state}
+        called = getattr(self.run, "python_function", self.run)  # of a tf.function
+        made = called if isinstance(called, tf.keras.layers.Layer) else self.made
+        sources = {"inputs": x, **_weights(made), **state}
         with tf.GradientTape(persistent=self.gradient_method is not single_gradient_call) as tape:
             tape.watch([x, *state.values()])
             results = list(self.run(x, **more))

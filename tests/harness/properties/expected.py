@@ -9,7 +9,6 @@ from tests.harness.compare.assertions import Mismatch
 from tests.harness.knowledge import active
 from tests.harness.knowledge.deviations import Deviation
 from tests.harness.properties.registry import AnyProperty
-from tests.harness.target.releases import missing_release
 
 
 @contextlib.contextmanager
@@ -44,12 +43,9 @@ def xfail_as_known(known: Iterable[Deviation]) -> None:
 
 
 def record_sentence(record: Callable, prop: AnyProperty, missing: list[str]) -> None:
-    """Record the sentence of a property; skip the test if the layer or the release lacks features.
-
-    missing: the names of the features that the layer lacks.
-    """
+    """Record the sentence of a property; skip the test if `missing` names any feature."""
     record("promise", f"{prop.source}: {prop.sentence}")
-    skip_if_unsupported(record, missing + missing_release(prop.body.__module__))
+    skip_if_unsupported(record, missing)
 
 
 def skip_if_unsupported(record: Callable, missing: list[str]) -> None:

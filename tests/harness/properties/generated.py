@@ -131,7 +131,7 @@ def generated(
     exhaustive_over: Collection[str] = (),
     primary: bool = False,
     prepare: Callable[[Case], Case] = lambda case: case,
-    script: Callable[[Path, Case], str] = Path.script,
+    script: Callable[[Path, Case], str] = lambda path, case: path.script(case),
     trace_cost: int = 1,
     case_cost: int = 1,
     strategies: Mapping[str, SearchStrategy] | None = None,

@@ -28,6 +28,9 @@ def clip(z):
     return tf.clip_by_value(z, -1, 1)
 
 
+ATTRIBUTES = "cell", "stateless_call", "get_initial_state"
+"""Attributes that a layer may lack, each a feature."""
+
 LAYERS_BEFORE_CLEARING = 200
 """The number of built layers after which the Keras session is cleared, to free their memory."""
 
@@ -105,7 +108,7 @@ class LayerUnderTest:
         parameters = inspect.signature(self._example.call).parameters
         anything = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
         arguments = {name for name in CALL_ARGUMENTS if anything or name in parameters}
-        has = {name for name in ("cell", "stateless_call") if hasattr(self._example, name)}
+        has = {name for name in ATTRIBUTES if hasattr(self._example, name)}
         if "cell" in has and hasattr(self._example.cell, "get_initial_state"):
             has.add("cell.get_initial_state")
         if "cell" in has and self._cell_has_documented_constructor():

@@ -82,34 +82,6 @@ def _keras_version() -> Version:
 
 KERAS = _keras_version()
 
-RECENT_ONLY = {
-    "tests.bidirectional.test_state",
-    "tests.masking.test_layers_between",
-    "tests.masking.test_losses",
-    "tests.models.test_conversion",
-    "tests.models.test_devices",
-    "tests.models.test_older_files",
-    "tests.models.test_whole_models",
-    "tests.simple_rnn.test_configuration",
-    "tests.simple_rnn.test_stateful_models",
-    "tests.simple_rnn.test_transformations",
-    "tests.time_distributed.test_time_distributed",
-    "tests.training.test_fit_data",
-    "tests.training.test_sample_weights",
-}
-"""Modules of properties whose deviations are bounded by runs of all tests on Keras 3.15 alone.
-
-On older releases the bounds of their deviations come from scripts and sources, and a run could be
-red for a departure that is not registered yet. There the properties are reported as not applicable.
-"""
-
-
-def missing_release(module: str) -> list[str]:
-    """Return what the installed release lacks for the properties of a module, as a feature."""
-    too_old = module in RECENT_ONLY and KERAS.release < (3, 15)
-    return ["Keras 3.15 or later"] if too_old else []
-
-
 REMAT_SCOPE = getattr(tf.keras, "RematScope", None)
 """The context of layers that compute their activations again in the backward pass, or None where it
 is not documented."""

@@ -13,6 +13,7 @@ MOST_LINES, MOST_COLUMNS = 20, 100
 
 RUN_ALL = """
 import contextlib, io, json, sys, traceback
+import tensorflow as tf
 
 printed = {}
 for name, script in json.loads(sys.argv[1]).items():
@@ -23,6 +24,7 @@ for name, script in json.loads(sys.argv[1]).items():
     except BaseException:
         out.write(traceback.format_exc())
     printed[name] = out.getvalue().strip()
+    tf.keras.backend.set_floatx("float32")  # as in a process of its own
 print(json.dumps(printed))
 """
 """A program that runs all scripts in one process, which imports TensorFlow once."""
