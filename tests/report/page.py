@@ -125,7 +125,7 @@ def subject(table: Table) -> str:
 
 _templates = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-    autoescape=lambda name: name.endswith(".html.jinja"),
+    autoescape=jinja2.select_autoescape(["html.jinja"]),
     trim_blocks=True,
     lstrip_blocks=True,
 )

@@ -168,8 +168,8 @@ def truncated_to_exact(case: Case) -> Case:
     if case.activation == CLIP:
         before[:, 1:] = 1
     else:
-        # With and without the initial state and the mask, because a property may leave them out, and
-        # because either may cancel what a step adds.
+        # With and without the initial state and the mask: a property may leave them out, and either
+        # may cancel what a step adds.
         carrying = dataclasses.replace(r, zero_output_for_mask=False)
         states = (None,) if case.initial_state is None else (None, case.initial_state)
         masks = (None,) if case.mask is None else (None, case.mask)
