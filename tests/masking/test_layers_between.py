@@ -2,7 +2,7 @@
 
 from tests.harness.cases.plans import ALWAYS_MASKED
 from tests.harness.compare.runs import assert_run
-from tests.harness.paths.implicit_masks import BETWEEN_PATHS
+from tests.harness.paths.implicit_masks import BETWEEN_PATHS, MASKING_CHAIN
 from tests.harness.properties.generated import generated
 
 
@@ -11,7 +11,7 @@ from tests.harness.properties.generated import generated
     "the timestep will be masked (skipped) in all downstream layers (as long as they support "
     "masking)",
     choices=ALWAYS_MASKED,
-    paths=BETWEEN_PATHS,
+    paths=(*BETWEEN_PATHS, MASKING_CHAIN),
     needs={"mask"},
 )
 def test_layers_between_propagate_the_mask(case, path):

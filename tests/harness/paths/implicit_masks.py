@@ -153,6 +153,7 @@ def layers_between(given, masked, constant, dtype):
         "activation": lambda x: new("Activation", "linear")(x),
         "activity-regularization": lambda x: new("ActivityRegularization", l2=0.5)(x),
         "dropout": lambda x: new("Dropout", 0.5)(x),
+        "alpha-dropout": lambda x: new("AlphaDropout", 0.5)(x),
         "spatial-dropout": lambda x: new("SpatialDropout1D", 0.5)(x),
         "gaussian-dropout": lambda x: new("GaussianDropout", 0.5)(x),
         "gaussian-noise": lambda x: new("GaussianNoise", 0.5)(x),
@@ -161,11 +162,15 @@ def layers_between(given, masked, constant, dtype):
         "time-distributed": lambda x: new("TimeDistributed", new("Dense", features, **dense))(x),
         **merging_layers(given, masked, constant, new),
         "relu": lambda x: unchanged(x, new("ReLU")(x)),
+        "elu": lambda x: unchanged(x, new("ELU")(x)),
+        "leaky-relu": lambda x: unchanged(x, new("LeakyReLU")(x)),
         "softmax": lambda x: unchanged(x, new("Softmax")(x)),
         "layer-normalization": lambda x: unchanged(x, new("LayerNormalization")(x)),
         "batch-normalization": lambda x: unchanged(x, new("BatchNormalization")(x)),
+        "unit-normalization": lambda x: unchanged(x, new("UnitNormalization")(x)),
         "simple-rnn": lambda x: unchanged(x, new("SimpleRNN", features, **recurrent)(x)),
         "gru": lambda x: unchanged(x, new("GRU", features, **recurrent)(x)),
+        "lstm": lambda x: unchanged(x, new("LSTM", features, **recurrent)(x)),
         "bidirectional": lambda x: unchanged(
             x, new("Bidirectional", new("SimpleRNN", features, **recurrent), merge_mode="sum")(x)
         ),
@@ -193,6 +198,28 @@ def through(name):
         return call
 
     return run_through
+
+
+def masking_chain(made):
+    """Return Masking, layers that pass on their inputs and the mask unchanged, and the layer, as one
+    functional model in a tf.function."""
+
+    def call(x, mask):
+        x, dtype = blank_masked_steps(x, mask), made.compute_dtype
+        inputs = tf.keras.Input((None, x.shape[-1]), dtype=x.dtype)
+
+        def zeros_of(masked):
+            layer = tf.keras.layers.Dense(x.shape[-1], kernel_initializer="zeros", dtype=dtype)
+            return layer(masked)
+
+        masked = tf.keras.layers.Masking(9.0, dtype=dtype)(inputs)
+        between = layers_between(masked, tf.identity, lambda _: zeros_of(masked), dtype)
+        changing_nothing = "activation dropout spatial-dropout gaussian-noise dense add subtract"
+        for name in f"{changing_nothing} average layer-normalization gru".split():
+            masked = between[name](masked)
+        return dynamic_shape(tf.keras.Model(inputs, list(made(masked))))(x)
+
+    return call
 
 
 MASKING = path_from_function(masking, choices=NON_EMPTY_BATCHES)
@@ -238,6 +265,13 @@ BETWEEN_PATHS = tuple(
     )
     for name in layers_between(*[None] * 4)
 )
+MASKING_CHAIN = path_from_function(
+    masking_chain,
+    name="masking-chain",
+    unsupported=frozenset({"initial_state"}),
+    choices=BETWEEN_PATHS[0].choices,
+    example_fraction=0.25,
+)
 IMPLICIT_MASK_PATHS = (
     MASKING,
     MASKING_TRACED,
@@ -246,4 +280,5 @@ IMPLICIT_MASK_PATHS = (
     EMBEDDING_TRACED,
     TWO_LAYERS,
     *BETWEEN_PATHS,
+    MASKING_CHAIN,
 )
