@@ -1,7 +1,7 @@
 """Read records: the lines that pytest-reportlog writes during a run."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -41,7 +41,7 @@ class Result:
 
 @dataclass
 class Record:
-    """One run, which may be incomplete.
+    """One run, or several that are joined, which may be incomplete.
 
     facts: what the run recorded about itself; empty if it ended before its first test. finished:
     whether it reached its end. trouble: why no test ran.
@@ -125,10 +125,21 @@ def _take(record: Record, entry: dict, kind: str) -> None:
             test.text = _text(entry["longrepr"]) if outcome != "passed" else ""
 
 
+def missing_shards(facts: Mapping) -> list[str]:
+    """Return the shards, such as "3/8", that lack a record although others of their run have one."""
+    present = {tuple(map(int, shard.split("/"))) for shard in facts.get("shards", ())}
+    totals = {total for _, total in present}
+    missing = [(i, n) for n in sorted(totals) for i in range(1, n + 1) if (i, n) not in present]
+    complete = totals - {n for _, n in missing}
+    return [] if complete else [f"{number}/{total}" for number, total in missing]
+
+
 def _join(first: Record, second: Record) -> Record:
+    shards = [*first.facts.get("shards", ()), *second.facts.get("shards", ())]
+    tests = _all_tests(first) | _all_tests(second)
     return Record(
         first.name,
-        {**first.facts, **second.facts, "tests": _all_tests(first) | _all_tests(second)},
+        {**first.facts, **second.facts, "tests": tests, "shards": shards},
         {**first.tests, **second.tests},
         first.finished and second.finished,
         first.trouble if not second.tests else "",

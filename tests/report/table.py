@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from packaging.version import Version
 
-from tests.report.records import CRASHED, Record, Result
+from tests.report.records import CRASHED, Record, Result, missing_shards
 
 VERIFIED, DEVIATES, FAILS = "verified", "deviates", "fails"
 NOT_APPLICABLE, NOT_RUN = "not applicable", "not run"
@@ -237,6 +237,8 @@ class Table:
                 found.append(f"{column.name}: no test ran: {column.trouble}")
             elif not column.finished:
                 found.append(f"{column.name}: the run ended early")
+            if missing := missing_shards(column.facts):
+                found.append(f"{column.name}: no record of shard {', '.join(missing)}")
             not_run = []
             for row in self.rows.values():
                 cell = row.cells[column.name]

@@ -1,1 +1,1 @@
-"""The pytest plugin: options, profiles, collection, header, failures, verdict, record."""
+"""The pytest plugin: options, profiles, collection, order, shards, header, failures, verdict, record."""

@@ -37,6 +37,7 @@ def pytest_cmdline_main(config):
         config.option.hypothesis_seed = str(seed)  # pytest-xdist passes it to the workers
     if config.getoption("--case") is not None:
         config.option.numprocesses, config.option.dist, config.option.tx = None, "no", []
+    options.shard_option(config)
     # pytest-benchmark disables itself if an option in pyproject.toml chooses the distribution.
     if getattr(config.option, "numprocesses", None) and config.option.dist == "no":
         config.option.dist = "worksteal"  # the duration of a property is between 10 ms and 10 s
@@ -113,11 +114,17 @@ def pytest_make_parametrize_id(val):
 
 @pytest.hookimpl(trylast=True)  # after -k and -m
 def pytest_collection_modifyitems(config, items):
+    from tests.harness.plugin import collection, schedule
+
     if config.getoption("--case") is not None:
         with options.errors_in_one_line():
-            from tests.harness.plugin import collection
-
             items[:] = collection.select_items_for_case(items)
+    tests = schedule.in_order(items)
+    if part := options.shard_option(config):
+        tests = schedule.shard(tests, *part)
+        kept = {*tests}
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = schedule.dealt(tests, getattr(config, "workerinput", {}).get("workercount", 1))
 
 
 def pytest_collection_finish():

@@ -1,6 +1,7 @@
 """The options of the command line, their validation, and the session that they define."""
 
 import contextlib
+import re
 
 import pytest
 from hypothesis import settings
@@ -28,6 +29,11 @@ def add(parser: pytest.Parser) -> None:
         "--examples",
         metavar="N",
         help="the number of cases to draw for each property and path (default: the profile's)",
+    )
+    group.addoption(
+        "--shard",
+        metavar="I/N",
+        help="run the I-th of N parts of the tests; all parts together are all tests",
     )
     group.addoption(
         "--case",
@@ -65,6 +71,18 @@ def integer_option(config: pytest.Config, option: str, least: int) -> int | None
     if number < least:
         raise pytest.UsageError(f"{option}={given}: give a whole number, {least} or more")
     return number
+
+
+def shard_option(config: pytest.Config) -> tuple[int, int] | None:
+    """Return the number of the shard and of all shards, or None; raise UsageError for others."""
+    given = config.getoption("--shard")
+    if given is None:
+        return None
+    found = re.fullmatch(r"([0-9]{1,4})/([0-9]{1,4})", given)
+    number, total = map(int, found.groups()) if found else (0, 0)
+    if not 1 <= number <= total:
+        raise pytest.UsageError(f"--shard={given}: give a part and the number of parts, as 3/8")
+    return number, total
 
 
 def session_for(config: pytest.Config) -> Session:

@@ -35,8 +35,12 @@ class RecordPlugin:
 def facts(config, items) -> dict:
     """Return the facts of the run in the types of JSON: layer, releases, environment, tests,
     properties and deviations."""
+    shard = config.getoption("--shard")
+    releases_tested = f"tensorflow-{releases.TENSORFLOW}-keras-{releases.KERAS}"
     return {
-        "name": os.environ.get("TOX_ENV_NAME"),
+        # The records of shards are joined by this name, whatever their files are called.
+        "name": os.environ.get("TOX_ENV_NAME") or (releases_tested if shard else None),
+        "shards": [shard] if shard else [],
         "began": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "layer": layer.under_test().name,
         "tensorflow": str(releases.TENSORFLOW),

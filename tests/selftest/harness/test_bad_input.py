@@ -107,6 +107,13 @@ def test_unknown_profile_is_reported_in_one_line(package):
     assert_one_clear_line(lines, "weekly", "dev", "ci", "nightly")
 
 
+@pytest.mark.parametrize("given", ["3", "0/3", "4/3", "1/0", "a/b", "1/2/3", "-1/3", "1/99999", ""])
+def test_invalid_shard_is_reported_in_one_line(package, given):
+    first = package("tensorflow.py", "raise SystemExit('TensorFlow is not needed for that')")
+    (lines,) = runs([f"--shard={given}"], first_on_path=first)
+    assert_one_clear_line(lines, f"--shard={given}", "3/8")
+
+
 LAYERS = {
     "nocolon": ["nocolon", "module:attribute"],
     ":Layer": ["module:attribute"],

@@ -20,37 +20,11 @@ from tests.harness.properties.statistical import StatisticalProperty
 from tests.harness.target import layer
 from tests.harness.target.calls import assert_rejected, layer_call
 from tests.harness.target.releases import tf
+from tests.selftest.harness.inner_runs import run
 from tests.selftest.programs import start
 
 FIRST = "test_outputs_are_exact_on_integers"
 OTHERS = "test_direction.py"
-
-
-class Collected:
-    """A pytest plugin that keeps the collected items and the reports of a run."""
-
-    def __init__(self):
-        self.items, self.reports = [], []
-
-    def pytest_collection_finish(self, session):
-        self.items = list(session.items)
-
-    def pytest_runtest_logreport(self, report):
-        if report.when == "call":
-            self.reports.append(report)
-
-    def facts(self) -> list[dict]:
-        return [dict(report.user_properties) for report in self.reports]
-
-
-def run(*arguments: str, name: str = layer.DEFAULT) -> Collected:
-    plugin, before = Collected(), layer.under_test().name
-    options = ["-p", "no:cacheprovider", "--no-header", "--tb=no", "-q", "--layer", name]
-    try:
-        pytest.main([*arguments, *options], plugins=[plugin])
-    finally:
-        layer.select(before)
-    return plugin
 
 
 @pytest.fixture(scope="module")

@@ -117,6 +117,23 @@ def test_collected_path_without_result_is_red():
     assert table.join([of]).red() == ["env: not run: a"]
 
 
+@pytest.mark.parametrize(
+    ("shards", "missing"),
+    [
+        ([], ""),
+        (["1/1"], ""),
+        (["1/3", "3/3"], "2/3"),
+        (["2/3", "3/3", "1/3", "1/3"], ""),
+        (["2/4"], "1/4, 3/4, 4/4"),
+        (["1/2", "1/3", "3/3", "2/3"], ""),
+    ],
+    ids=["no-shards", "one", "one-missing", "all", "most-missing", "cut-again"],
+)
+def test_missing_shard_is_red(shards, missing):
+    red = table.join([made("env", a_test(), shards=shards)]).red()
+    assert red == ([f"env: no record of shard {missing}"] if missing else [])
+
+
 def test_passing_property_with_deviation_deviates():
     of = made("env", a_test(cases=7), witness(True), deviations=[deviation(True)])
     cell = table.join([of]).rows["test_a"].cells["env"]
