@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,23 @@ def seed_of(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
+@dataclass(frozen=True)
+class Round:
+    """One run of a search that has a duration (`--for`).
+
+    until: the time at which all tests stop, as `time.time` gives it. seconds: how long to draw new
+    cases in each test, by id; tests without an entry do not run. It is empty in the first round,
+    in which all tests run once.
+    """
+
+    until: float
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def is_over(self) -> bool:
+        return time.time() >= self.until
+
+
 @dataclass
 class Session:
     """The settings and the state of one run.
@@ -20,6 +38,7 @@ class Session:
     profile's number of examples for each property and path. examples: the requested number.
     largest_swept_size: the largest size of the sweeps over every size. case: the text of the one
     case to run, or None. deviations: the user's file of known deviations, or None.
+    search: the round of the search of a duration that this run is, or None.
 
     layer: the layer under test (`target.layer.LayerUnderTest`), or None before its selection.
     formulas: the reference's names of activations whose formula differs between releases.
@@ -34,6 +53,7 @@ class Session:
     largest_swept_size: int = 130
     case: str | None = None
     deviations: str | None = None
+    search: Round | None = None
     layer: Any = None
     formulas: Mapping[str, str] = field(default_factory=dict)
     largest_ratio: float = 0.0
@@ -43,7 +63,12 @@ class Session:
     @property
     def is_search(self) -> bool:
         """Whether the run is a search, which uses all paths and maximizes error/bound."""
-        return self.examples > 200
+        return self.examples > 200 or self.search is not None
+
+    @property
+    def time_is_over(self) -> bool:
+        """Whether this run is a search whose duration is over."""
+        return self.search is not None and self.search.is_over
 
     def seed_of(self, what: str) -> int:
         """Return the seed of one named test of this run."""

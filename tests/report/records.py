@@ -1,11 +1,15 @@
 """Read records: the lines that pytest-reportlog writes during a run."""
 
+import functools
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 CRASHED = "crashed"
+BAD_FIRST = (CRASHED, "failed", "passed", "skipped")
+"""The outcomes of a test; of several rounds of a search the first one counts."""
+
 TOLD = {"tensorflow", "keras", "environment", "tests", "properties", "deviations"}
 """The facts that every run records about itself. Other facts are optional."""
 
@@ -89,17 +93,20 @@ def read(file: Path) -> Record:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise Unreadable(f"{file} cannot be read: {error}") from None
-    record = Record(file.stem)
+    rounds = [Record(file.stem)]  # those of a search, or one run
     for number, line in enumerate(lines, 1):
         try:
             entry = json.loads(line)
-            _take(record, entry, entry["$report_type"])
+            if entry["$report_type"] == "SessionStart" and number > 1:
+                rounds.append(Record(file.stem))
+            _take(rounds[-1], entry, entry["$report_type"])
         except (ValueError, KeyError, TypeError, AttributeError):
             if number == len(lines) > 1:
                 break
             raise Unreadable(
                 f"{file} is not a record: line {number} was not written by pytest"
             ) from None
+    record = functools.reduce(_add_round, rounds)
     if record.facts and not record.facts.keys() >= TOLD:
         raise Unreadable(f"{file} is a record of another version of this suite")
     record.name = record.facts.get("name") or record.name
@@ -125,8 +132,44 @@ def _take(record: Record, entry: dict, kind: str) -> None:
             test.text = _text(entry["longrepr"]) if outcome != "passed" else ""
 
 
+def _add_round(first: Record, second: Record) -> Record:
+    """Return a search with one more round, of which the first round collected all tests."""
+    more = {
+        id: _added(first.tests[id], test) if id in first.tests else test
+        for id, test in second.tests.items()
+    }
+    return Record(
+        first.name,
+        first.facts or second.facts,
+        {**first.tests, **more},
+        second.finished,
+        first.trouble,
+    )
+
+
+def _added(first: Result, second: Result) -> Result:
+    """Return the result of a test that ran in two rounds: sums, maxima, and the worse outcome."""
+    sums = {n: first.facts.get(n, 0) + second.facts.get(n, 0) for n in ("cases", "rows", "drawn")}
+    largest = max(result.facts.get("error/bound", 0) for result in (first, second))
+    shown = {*first.facts.get("deviations", ()), *second.facts.get("deviations", ())}
+    worse = min(first, second, key=lambda result: BAD_FIRST.index(result.outcome))
+    return Result(
+        first.id,
+        worse.outcome,
+        {
+            **first.facts,
+            **second.facts,
+            **sums,
+            "error/bound": largest,
+            "deviations": sorted(shown),
+        },
+        worse.text,
+        first.seconds + second.seconds,
+    )
+
+
 def missing_shards(facts: Mapping) -> list[str]:
-    """Return the shards, such as "3/8", that lack a record although others of their run have one."""
+    """Return the shards, such as "3/8", without a record, if another shard has one."""
     present = {tuple(map(int, shard.split("/"))) for shard in facts.get("shards", ())}
     totals = {total for _, total in present}
     missing = [(i, n) for n in sorted(totals) for i in range(1, n + 1) if (i, n) not in present]

@@ -1,1 +1,1 @@
-"""The pytest plugin: options, profiles, collection, order, shards, header, failures, verdict, record."""
+"""The pytest plugin: options, profiles, collection, order, search, header, verdict, record."""

@@ -1,9 +1,12 @@
 """Collection of generated properties: one Hypothesis test for each property and path."""
 
+import contextlib
+import itertools
+import time
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
+from hypothesis import seed, settings
 from hypothesis.database import ExampleDatabase
 
 from tests.harness import session
@@ -46,22 +49,40 @@ class PropertyItem(pytest.Function):
                 check.replay(case)
             else:
                 FailedCases(check).replay()
-                super().runtest()
-                check.verify_named_cases()
+                self._draw()
         except Mismatch as mismatch:
             if case is None:
                 FailedCases(check).save(mismatch.case_text)
             raise
         finally:
             self._record("cases", check.cases)
+            self._record("drawn", check.drawn)
             self._record("rows", check.rows)
             self._record("error/bound", check.largest)
             if check.occurred_deviations:
                 self._record("deviations", sorted(check.occurred_deviations))
-        if case is None and check.starvation_message:
+        if case is None and check.starvation_message and not session.current().time_is_over:
             pytest.fail(check.starvation_message, pytrace=False)
-        if check.expected == check.cases:
+        if check.cases and check.expected == check.cases:
             xfail_as_known(check.occurred_deviations.values())
+
+    def _draw(self) -> None:
+        """Run the Hypothesis test and the named cases.
+
+        In a later round of a search, run the test with new seeds until its time is over.
+        """
+        run = session.current()
+        if run.search is None or not run.search.seconds:
+            super().runtest()
+            self.check.verify_named_cases()
+            return
+        end = time.monotonic() + run.search.seconds[self.nodeid]
+        for number in itertools.count(1):
+            with contextlib.suppress(pytest.skip.Exception):  # the time of the search is over
+                super().runtest()
+            if time.monotonic() >= end or run.time_is_over:
+                return
+            seed(run.seed_of(f"{self.check.id} {number}"))(self.obj)
 
     def _record(self, name: str, value: object) -> None:
         self.user_properties.append((name, value))

@@ -25,7 +25,9 @@ def pytest_addoption(parser):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config):
-    name = config.getoption("--hypothesis-profile") or ("ci" if os.environ.get("CI") else "dev")
+    duration = options.duration_option(config)
+    usual = "nightly" if duration else "ci" if os.environ.get("CI") else "dev"
+    name = config.getoption("--hypothesis-profile") or usual
     if name not in profiles.PROFILES:
         known = ", ".join(profiles.PROFILES)
         raise pytest.UsageError(f"unknown profile {name}: choose one of {known}")
@@ -38,6 +40,10 @@ def pytest_cmdline_main(config):
     if config.getoption("--case") is not None:
         config.option.numprocesses, config.option.dist, config.option.tx = None, "no", []
     options.shard_option(config)
+    if duration:
+        from tests.harness.plugin import search
+
+        return search.Search(config, duration).run()
     # pytest-benchmark disables itself if an option in pyproject.toml chooses the distribution.
     if getattr(config.option, "numprocesses", None) and config.option.dist == "no":
         config.option.dist = "worksteal"  # the duration of a property is between 10 ms and 10 s
@@ -120,16 +126,24 @@ def pytest_collection_modifyitems(config, items):
         with options.errors_in_one_line():
             items[:] = collection.select_items_for_case(items)
     tests = schedule.in_order(items)
+    if (found := session.current().search) and found.seconds:
+        tests = [item for item in tests if item.nodeid in found.seconds]
     if part := options.shard_option(config):
         tests = schedule.shard(tests, *part)
-        kept = {*tests}
-        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    if left_out := {*items} - {*tests}:
+        config.hook.pytest_deselected(items=[*left_out])
     items[:] = schedule.dealt(tests, getattr(config, "workerinput", {}).get("workercount", 1))
 
 
 def pytest_collection_finish():
     gc.collect()
     gc.freeze()  # imported modules stay in memory, so no collection needs to scan them
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol():
+    """Run no further test, and report none, if the time of a search is over."""
+    return session.current().time_is_over or None
 
 
 def pytest_runtest_teardown():

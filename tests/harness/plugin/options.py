@@ -1,14 +1,17 @@
 """The options of the command line, their validation, and the session that they define."""
 
+import argparse
 import contextlib
+import json
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from tests.harness.configuration import ConfigurationError
 from tests.harness.plugin.profiles import SWEEPS
-from tests.harness.session import Session
+from tests.harness.session import Round, Session
 
 
 def add(parser: pytest.Parser) -> None:
@@ -30,6 +33,14 @@ def add(parser: pytest.Parser) -> None:
         metavar="N",
         help="the number of cases to draw for each property and path (default: the profile's)",
     )
+    group.addoption(
+        "--for",
+        dest="duration",
+        metavar="DURATION",
+        help="search for that long, such as 30m or 4h, with the profile nightly: run all tests "
+        "once, then draw new cases for the generated properties, again and again",
+    )
+    group.addoption("--round", metavar="FILE", help=argparse.SUPPRESS)  # of a search, by search.py
     group.addoption(
         "--shard",
         metavar="I/N",
@@ -73,6 +84,36 @@ def integer_option(config: pytest.Config, option: str, least: int) -> int | None
     return number
 
 
+SECONDS = {"s": 1, "m": 60, "h": 3600}
+"""The seconds of each unit of a duration."""
+
+
+def duration_option(config: pytest.Config) -> float | None:
+    """Return the seconds of `--for`, or None; raise UsageError for others and for contradictions.
+
+    A run within a search is no search itself, so the result is None.
+    """
+    given = config.getoption("duration")
+    if given is None or config.getoption("--round"):
+        return None
+    found = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)([smh])", given)
+    seconds = float(found[1]) * SECONDS[found[2]] if found else 0
+    if not seconds:
+        raise pytest.UsageError(f"--for={given}: give a number and its unit, as 30m, 4h or 90s")
+    for option, value in (("--examples", None), ("--case", None), ("--promises", False)):
+        if config.getoption(option) != value:
+            raise pytest.UsageError(f"--for and {option} exclude each other: leave one of them out")
+    if config.option.hypothesis_profile not in (None, "nightly"):
+        raise pytest.UsageError("--for is a search with the profile nightly: name no other profile")
+    return seconds
+
+
+def round_option(config: pytest.Config) -> Round | None:
+    """Return the round of a search that this run is, or None."""
+    file = config.getoption("--round")
+    return Round(**json.loads(Path(file).read_text(encoding="utf-8"))) if file else None
+
+
 def shard_option(config: pytest.Config) -> tuple[int, int] | None:
     """Return the number of the shard and of all shards, or None; raise UsageError for others."""
     given = config.getoption("--shard")
@@ -97,4 +138,5 @@ def session_for(config: pytest.Config) -> Session:
         largest_swept_size=SWEEPS.get(profile, 130),
         case=config.getoption("--case"),
         deviations=config.getoption("--deviations"),
+        search=round_option(config),
     )

@@ -68,14 +68,12 @@ class RunReporter:
         """Print the verdict as the last lines of the run."""
         terminal = self.config.pluginmanager.getplugin("terminalreporter")
         verdict = self._verdict()
-        for name, reason in sorted(verdict.not_applicable.items()):
-            terminal.write_line(f"not applicable: {name} (needs {reason})")
-        if not (verdict.tested and self.target):
-            return
-        file = session.current().deviations
-        for name in verdict.unmatched(self.target):
-            terminal.write_line(f"warning: {file}: no test of this run showed deviation {name}")
-        terminal.write_line(verdict.line(self.target, time.perf_counter() - self.start_time))
+        lines = verdict.not_applicable_lines()
+        if verdict.tested and self.target:
+            seconds = time.perf_counter() - self.start_time
+            lines += verdict.closing_lines(self.target, seconds, session.current().deviations)
+        for line in lines:
+            terminal.write_line(line)
 
 
 class WorkerReporter:

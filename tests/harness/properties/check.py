@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given, seed, settings, target
 from hypothesis.strategies import deferred
 
@@ -24,12 +25,14 @@ class Check:
     id: the node id of its test. cases, rows: the numbers of checked cases and batch rows. drawn:
     the number of cases that Hypothesis drew. expected: the number of cases that fail as known.
     largest: the largest error/bound. occurred_deviations: the known deviations that occurred.
+    has_failed: whether a case failed, which Hypothesis then shrinks.
     """
 
     def __init__(self, prop: GeneratedProperty, path: Path, id: str):
         self.prop, self.path, self.id = prop, path, id
         self.cases = self.rows = self.drawn = self.expected = 0
         self.largest = 0.0
+        self.has_failed = False
         self.occurred_deviations: dict[str, deviations.Deviation] = {}
 
     def test(self) -> Callable:
@@ -52,8 +55,11 @@ class Check:
     def verify(self, case: Case, drawn: Mapping[str, object]) -> None:
         """Check the property on one case; raise Mismatch for a departure that is not known.
 
+        Skips the rest of the test if the time of a search is over, unless a case has failed.
         drawn: the values of the property's further strategies, by name.
         """
+        if session.current().time_is_over and not self.has_failed:
+            pytest.skip("the time of the search is over")
         session.current().largest_ratio = 0.0
         self.cases += 1
         self.rows += case.batch
@@ -67,6 +73,7 @@ class Check:
                 self.expected += 1
                 self.occurred_deviations.update((d.id, d) for d in alike)
                 return
+            self.has_failed = True
             mismatch.case_text = format_case_option(case, drawn)
             mismatch.context = self._explain(case, prepared, drawn, mismatch.case_text, known)
             raise

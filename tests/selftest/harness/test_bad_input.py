@@ -114,6 +114,25 @@ def test_invalid_shard_is_reported_in_one_line(package, given):
     assert_one_clear_line(lines, f"--shard={given}", "3/8")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        *(
+            ([f"--for={given}"], [f"--for={given}", "30m"])
+            for given in ("", "4", "h", "0m", "1d", "-1h")
+        ),
+        (["--for=1h", "--examples=3"], ["--for and --examples exclude each other"]),
+        (["--for=1h", "--case=Case()"], ["--for and --case exclude each other"]),
+        (["--for=1h", "--hypothesis-profile=ci"], ["--for", "nightly"]),
+        (["--for=1h", "--hypothesis-seed=x"], ["--hypothesis-seed=x"]),
+    ],
+)
+def test_invalid_search_is_reported_in_one_line(package, arguments, words):
+    first = package("tensorflow.py", "raise SystemExit('TensorFlow is not needed for that')")
+    (lines,) = runs(arguments, first_on_path=first)
+    assert_one_clear_line(lines, *words)
+
+
 LAYERS = {
     "nocolon": ["nocolon", "module:attribute"],
     ":Layer": ["module:attribute"],
