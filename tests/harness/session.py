@@ -38,6 +38,7 @@ class Session:
     profile's number of examples for each property and path. examples: the requested number.
     largest_swept_size: the largest size of the sweeps over every size. case: the text of the one
     case to run, or None. deviations: the user's file of known deviations, or None.
+    database: the address of the database of failed cases that machines share, or None.
     search: the round of the search of a duration that this run is, or None.
 
     layer: the layer under test (`target.layer.LayerUnderTest`), or None before its selection.
@@ -53,6 +54,7 @@ class Session:
     largest_swept_size: int = 130
     case: str | None = None
     deviations: str | None = None
+    database: str | None = None
     search: Round | None = None
     layer: Any = None
     formulas: Mapping[str, str] = field(default_factory=dict)

@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import seed, settings
-from hypothesis.database import ExampleDatabase
+from hypothesis import seed
 
 from tests.harness import session
 from tests.harness.compare.assertions import Mismatch
 from tests.harness.configuration import ConfigurationError
+from tests.harness.plugin import database
 from tests.harness.properties.check import Check, parse_case_option
 from tests.harness.properties.expected import record_sentence, xfail_as_known
 from tests.harness.properties.generated import GeneratedProperty
@@ -88,20 +88,15 @@ class PropertyItem(pytest.Function):
         self.user_properties.append((name, value))
 
 
-def database() -> ExampleDatabase | None:
-    """Return the database of failing examples of this run's profile, or None."""
-    return settings().database
-
-
 class FailedCases:
-    """The cases on which a check failed in earlier runs, in the database of Hypothesis.
+    """The cases on which a check failed in earlier runs, in databases of Hypothesis.
 
     Hypothesis stores the choices of a failing example. In a run with other sizes, or with another
     version of the suite, these choices lead to another case. The text of the case does not change.
     """
 
     def __init__(self, check: Check):
-        self.check, self.database = check, database()
+        self.check, self.database = check, database.failed_cases()
         self.key = f"simplernn-verify case {layer.under_test().name} {check.id}".encode()
 
     def replay(self) -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 from tests.harness.configuration import ConfigurationError
+from tests.harness.plugin import database
 from tests.harness.plugin.profiles import SWEEPS
 from tests.harness.session import Round, Session
 
@@ -32,6 +33,12 @@ def add(parser: pytest.Parser) -> None:
         "--examples",
         metavar="N",
         help="the number of cases to draw for each property and path (default: the profile's)",
+    )
+    group.addoption(
+        "--database",
+        metavar="REDIS",
+        help="share failed cases on the server redis://[USER:PASSWORD@]HOST[:PORT][/NUMBER]; to "
+        "hide a password, set the variable SIMPLERNN_VERIFY_DATABASE instead",
     )
     group.addoption(
         "--for",
@@ -138,5 +145,6 @@ def session_for(config: pytest.Config) -> Session:
         largest_swept_size=SWEEPS.get(profile, 130),
         case=config.getoption("--case"),
         deviations=config.getoption("--deviations"),
+        database=database.address_from(config.getoption("--database")),
         search=round_option(config),
     )

@@ -9,6 +9,7 @@ from hypothesis import settings
 from tests.harness import session
 from tests.harness.cases import sizes
 from tests.harness.compare.assertions import Mismatch
+from tests.harness.plugin.database import display_name
 from tests.harness.plugin.header import Target
 from tests.harness.plugin.verdict import Verdict
 
@@ -40,6 +41,7 @@ class RunReporter:
             + (", the same in each run of this profile" if fixed else ""),
             f"sizes of this run: {sizes.format_sizes(sizes.current())}; "
             f"and each size up to {run.largest_swept_size} once",
+            *([f"failed cases: {display_name(run.database)}"] if run.database else []),
             f"known deviations of this release: {known}",
         ]
 

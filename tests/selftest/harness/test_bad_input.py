@@ -133,6 +133,22 @@ def test_invalid_search_is_reported_in_one_line(package, arguments, words):
     assert_one_clear_line(lines, *words)
 
 
+@pytest.mark.parametrize(
+    "address", ["", "mysql://me:secret@host", "redis://", "redis://me:secret@host:port", "secret"]
+)
+def test_invalid_database_is_reported_without_password(package, address):
+    first = package("no_module.py", "")
+    (lines,) = runs([f"--database={address}"], first_on_path=first)
+    assert_one_clear_line(lines, "--database", "redis://[USER:PASSWORD@]HOST")
+    assert "secret" not in lines[0]
+
+
+def test_missing_redis_package_is_reported_in_one_line(package):
+    first = package("redis.py", "raise ImportError('not installed')")
+    (lines,) = runs(["--database=redis://localhost"], first_on_path=first)
+    assert_one_clear_line(lines, "pip install -e '.[redis]'")
+
+
 LAYERS = {
     "nocolon": ["nocolon", "module:attribute"],
     ":Layer": ["module:attribute"],

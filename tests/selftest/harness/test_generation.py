@@ -12,7 +12,7 @@ from tests.harness.cases.case import Case
 from tests.harness.compare.assertions import Mismatch
 from tests.harness.configuration import ConfigurationError
 from tests.harness.paths.execution import EAGER
-from tests.harness.plugin import collection
+from tests.harness.plugin import collection, database
 from tests.harness.plugin.collection import PropertyItem
 from tests.harness.properties.check import Check, format_case_option, parse_case_option
 from tests.harness.properties.registry import all_properties
@@ -80,7 +80,7 @@ def test_statistics_show_each_generated_property():
 
 def test_failure_replays_after_other_properties_pass(monkeypatch):
     kept = InMemoryExampleDatabase()
-    monkeypatch.setattr(collection, "database", lambda: kept)
+    monkeypatch.setattr(database, "failed_cases", lambda: kept)
     fault, where = (
         "tests.selftest.faults.layer:Transposed",
         f"tests/simple_rnn/test_recurrence.py::{FIRST}[eager]",
