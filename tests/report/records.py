@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 CRASHED = "crashed"
+COMPLETE = (0, 1)
+"""The exit codes of a run that reached its end; an interrupted run has another one."""
+
 BAD_FIRST = (CRASHED, "failed", "passed", "skipped")
 """The outcomes of a test; of several rounds of a search the first one counts."""
 
@@ -117,7 +120,7 @@ def read(file: Path) -> Record:
 
 def _take(record: Record, entry: dict, kind: str) -> None:
     if kind == "SessionFinish":
-        record.finished = True
+        record.finished = entry["exitstatus"] in COMPLETE
     elif kind == "CollectReport" and entry["outcome"] == "failed":
         record.trouble = _last_line(entry["longrepr"])
     elif kind == "TestReport":

@@ -43,16 +43,18 @@ class PropertyItem(pytest.Function):
 
     def runtest(self) -> None:
         check, case = self.check, session.current().case
+        failed = FailedCases(check)
         record_sentence(self._record, check.prop, check.prop.missing_features(check.path))
         try:
             if case is not None:
                 check.replay(case)
             else:
-                FailedCases(check).replay()
+                failed.replay()
+                check.when_failed = failed.save  # shrinking may take long, and may be killed
                 self._draw()
         except Mismatch as mismatch:
             if case is None:
-                FailedCases(check).save(mismatch.case_text)
+                failed.save(mismatch.case_text)
             raise
         finally:
             self._record("cases", check.cases)
@@ -97,6 +99,7 @@ class FailedCases:
 
     def __init__(self, check: Check):
         self.check, self.database = check, database.failed_cases()
+        self.saved: bytes | None = None
         self.key = f"simplernn-verify case {layer.under_test().name} {check.id}".encode()
 
     def replay(self) -> None:
@@ -113,8 +116,13 @@ class FailedCases:
             self.database.delete(self.key, kept)
 
     def save(self, text: str | None) -> None:
-        if text is not None and self.database is not None:
-            self.database.save(self.key, text.encode())
+        """Store a failed case in place of the one that this run stored before, which is larger."""
+        if text is None or self.database is None or text.encode() == self.saved:
+            return
+        self.database.save(self.key, text.encode())
+        if self.saved is not None:
+            self.database.delete(self.key, self.saved)
+        self.saved = text.encode()
 
 
 def select_items_for_case(items: list[pytest.Item]) -> list[PropertyItem]:

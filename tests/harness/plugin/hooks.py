@@ -11,6 +11,7 @@ from hypothesis import settings
 
 from tests.harness import session
 from tests.harness.plugin import options, profiles
+from tests.harness.plugin.record_file import RECORD_FILE, RecordFile
 from tests.harness.session import Session
 
 profiles.register()
@@ -99,6 +100,12 @@ def pytest_unconfigure(config):
         outer = config.stash[OUTER]
         session.set_current(outer)
         settings.load_profile(outer.profile)
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-reportlog writes the first line
+def pytest_sessionstart(session):
+    if plugin := getattr(session.config, "_report_log_plugin", None):
+        session.config.stash[RECORD_FILE] = RecordFile(plugin)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -11,6 +11,7 @@ from tests.harness.cases import sizes
 from tests.harness.compare.assertions import Mismatch
 from tests.harness.plugin.database import display_name
 from tests.harness.plugin.header import Target
+from tests.harness.plugin.record_file import RECORD_FILE
 from tests.harness.plugin.verdict import Verdict
 
 
@@ -70,7 +71,8 @@ class RunReporter:
         """Print the verdict as the last lines of the run."""
         terminal = self.config.pluginmanager.getplugin("terminalreporter")
         verdict = self._verdict()
-        lines = verdict.not_applicable_lines()
+        file = self.config.stash.get(RECORD_FILE, None)
+        lines = [*(file.closing_lines() if file else []), *verdict.not_applicable_lines()]
         if verdict.tested and self.target:
             seconds = time.perf_counter() - self.start_time
             lines += verdict.closing_lines(self.target, seconds, session.current().deviations)

@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.plugin.header import Target
+from tests.harness.plugin.record_file import RecordFile
 from tests.harness.plugin.reporting import RunReporter
 from tests.harness.plugin.verdict import Verdict
 from tests.harness.session import Round, seed_of
@@ -57,13 +58,15 @@ class Search:
         self.start_seconds, self.round_began = START_SECONDS, self.began
         self.progress = Progress(self)
         self.plugins: list = [self]
+        self.record: RecordFile | None = None
 
     def run(self) -> int:
         """Run rounds until the time is over; return the exit code of pytest."""
         if file := self.config.getoption("--report-log", None):
             from pytest_reportlog.plugin import ReportLogPlugin
 
-            self.plugins.append(ReportLogPlugin(self.config, Path(file)))
+            self.plugins.append(plugin := ReportLogPlugin(self.config, Path(file)))
+            self.record = RecordFile(plugin)
         code = int(pytest.ExitCode.OK)
         with tempfile.TemporaryDirectory() as folder, contextlib.suppress(KeyboardInterrupt):
             while self._is_due() and code in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
@@ -92,7 +95,7 @@ class Search:
         arguments = [*self.config.invocation_params.args, f"--round={plan}", f"-n{workers}"]
         arguments += [f"--hypothesis-seed={self._seed()}", "--hypothesis-profile=nightly"]
         arguments.append(f"--examples={EXAMPLES if self.weights else FIRST_EXAMPLES}")
-        if len(self.plugins) > 1:  # its own plugin writes all rounds into one record
+        if self.record is not None:  # its own plugin writes all rounds into one record
             arguments.append(f"--report-log={os.devnull}")
         if self.round > 1 and self.config.getoption("xmlpath", None):
             arguments.append(f"--junit-xml={folder / 'round.xml'}")
@@ -158,9 +161,10 @@ class Search:
     def _close(self) -> None:
         """Print what the first round left out, and the verdict."""
         self.progress.show(is_last=True)
-        for plugin in self.plugins[1:]:
-            plugin.close()
         lines = self.verdict.not_applicable_lines()
+        if self.record is not None:
+            self.record.close()
+            lines += self.record.closing_lines()
         if self.round == 1 and self.done < self.collected:
             lines.append(f"not run: {self.collected - self.done} of {self.collected} tests")
         if self.verdict.tested and self.target:

@@ -25,7 +25,8 @@ class Check:
     id: the node id of its test. cases, rows: the numbers of checked cases and batch rows. drawn:
     the number of cases that Hypothesis drew. expected: the number of cases that fail as known.
     largest: the largest error/bound. occurred_deviations: the known deviations that occurred.
-    has_failed: whether a case failed, which Hypothesis then shrinks.
+    has_failed: whether a case failed, which Hypothesis then shrinks. when_failed: called with the
+    text of the first case that fails, before Hypothesis shrinks it.
     """
 
     def __init__(self, prop: GeneratedProperty, path: Path, id: str):
@@ -33,6 +34,7 @@ class Check:
         self.cases = self.rows = self.drawn = self.expected = 0
         self.largest = 0.0
         self.has_failed = False
+        self.when_failed: Callable[[str | None], None] = lambda text: None
         self.occurred_deviations: dict[str, deviations.Deviation] = {}
 
     def test(self) -> Callable:
@@ -73,8 +75,10 @@ class Check:
                 self.expected += 1
                 self.occurred_deviations.update((d.id, d) for d in alike)
                 return
-            self.has_failed = True
             mismatch.case_text = format_case_option(case, drawn)
+            if not self.has_failed:
+                self.has_failed = True
+                self.when_failed(mismatch.case_text)
             mismatch.context = self._explain(case, prepared, drawn, mismatch.case_text, known)
             raise
         finally:

@@ -321,6 +321,41 @@ def test_run_without_tests_gives_a_reason(tmp_path):
     assert records.read(tmp_path / "env.jsonl").trouble == "ImportError: no such thing"
 
 
+def round_of_search(outcome: str, exit_code: int | None = 0, **facts) -> str:
+    """Return the lines of one round of one test; exit_code: None if the round was killed."""
+    test = {"nodeid": "tests/test_a.py::test_a[eager]", "duration": 1.0, "longrepr": "wrong"}
+    test |= {"when": "call", "outcome": outcome, "user_properties": list(facts.items())}
+    entries = [{"$report_type": "SessionStart"}, {"$report_type": "TestReport", **test}]
+    if exit_code is not None:
+        entries.append({"$report_type": "SessionFinish", "exitstatus": exit_code})
+    return "".join(json.dumps(entry) + "\n" for entry in entries)
+
+
+def test_rounds_of_a_search_are_added(tmp_path):
+    file = tmp_path / "searched.jsonl"
+    first = round_of_search(
+        "passed", cases=20, rows=40, **{"error/bound": 0.5, "deviations": ["a"]}
+    )
+    second = round_of_search(
+        "failed", 1, cases=7, rows=9, **{"error/bound": 0.25, "deviations": ["b"]}
+    )
+    third = round_of_search("passed", cases=1, rows=1, **{"error/bound": 0.75})
+    file.write_text(first + second + third)
+    read = records.read(file)
+    (test,) = read.tests.values()
+    assert (test.outcome, test.text, test.seconds) == ("failed", "wrong", 3.0)
+    assert (test.facts["cases"], test.facts["rows"]) == (28, 50)
+    assert (test.facts["error/bound"], test.facts["deviations"]) == (0.75, ["a", "b"])
+    assert read.finished
+
+
+@pytest.mark.parametrize("exit_code", [None, 2, 3], ids=["killed", "interrupted", "error"])
+def test_unfinished_round_is_an_early_end(tmp_path, exit_code):
+    file = tmp_path / "searched.jsonl"
+    file.write_text(round_of_search("passed") + round_of_search("passed", exit_code))
+    assert not records.read(file).finished
+
+
 def test_records_of_one_environment_are_joined(tmp_path):
     lines = record("right").read_text().splitlines(keepends=True)
     (tmp_path / "right.times.jsonl").write_text("".join(lines))
