@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.selftest.mutation.mutate import mutants, omission_mutants, operator_mutants
+from tests.selftest.mutation.mutate import mutants, omission_mutants, operator_mutants, summary
 
 SOURCE = '''
 def step(x, h):
@@ -46,3 +46,20 @@ def test_mutants_differ_and_skip_other_layers(package):
     assert all(
         "return x + 1" in ast.unparse(ast.parse(m.source)) for m in mutants(package, ["rnn.py"])
     )
+
+
+@pytest.mark.parametrize(
+    ("results", "line"),
+    [
+        ([], "0 of 0 faults are found"),
+        ([("", 60.0)], "0 of 1 faults are found"),
+        (
+            [("", 99.0), *(("test_a", float(seconds)) for seconds in range(20, 0, -1))],
+            "20 of 21 faults are found: 50 % within 10 s, 90 % within 18 s, 95 % within 19 s, "
+            "100 % within 20 s",
+        ),
+    ],
+    ids=["none", "survivor", "times"],
+)
+def test_summary_gives_times_to_detection(results, line):
+    assert summary(results) == line
