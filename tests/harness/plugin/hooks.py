@@ -133,9 +133,9 @@ def pytest_collection_modifyitems(config, items):
         with options.errors_in_one_line():
             items[:] = collection.select_items_for_case(items)
     tests = schedule.in_order(items)
-    if (found := session.current().search) and found.seconds:
+    if (found := session.current().search) and found.seconds:  # those of the shard, if there is one
         tests = [item for item in tests if item.nodeid in found.seconds]
-    if part := options.shard_option(config):
+    elif part := options.shard_option(config):
         tests = schedule.shard(tests, *part)
     if left_out := {*items} - {*tests}:
         config.hook.pytest_deselected(items=[*left_out])

@@ -51,7 +51,7 @@ def add(parser: pytest.Parser) -> None:
     group.addoption(
         "--shard",
         metavar="I/N",
-        help="run the I-th of N parts of the tests; all parts together are all tests",
+        help="run part I of N of the tests; all parts, with equal options, are all tests",
     )
     group.addoption(
         "--case",

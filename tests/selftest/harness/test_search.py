@@ -1,5 +1,6 @@
 """Searches that have a duration."""
 
+import json
 import os
 import re
 import signal
@@ -13,6 +14,7 @@ import pytest
 from tests.harness.plugin import search
 from tests.harness.plugin.search import Search, format_duration
 from tests.report import records
+from tests.selftest.harness.inner_runs import run
 from tests.selftest.programs import ROOT
 
 FILES = ("tests/simple_rnn/test_independence.py",)
@@ -105,6 +107,16 @@ def test_round_gives_equal_times(planned):
     plan = planned._plan(workers=2)
     assert plan.until == 3600
     assert plan.seconds == dict.fromkeys("abc", search.ROUND_SECONDS * 2 / 3)
+
+
+@pytest.mark.parametrize("options", [[], ["--shard=1/2"]], ids=["all", "shard"])
+def test_later_round_runs_the_tests_of_its_plan(tmp_path, options):
+    everything = run(*FILES, "--collect-only", *options).items
+    ids = [item.nodeid for item in everything[::2]]
+    plan = tmp_path / "round.json"
+    plan.write_text(json.dumps({"until": time.time() + 60, "seconds": dict.fromkeys(ids, 1.0)}))
+    found = run(*FILES, "--collect-only", f"--round={plan}", *options).items
+    assert sorted(item.nodeid for item in found) == sorted(ids)
 
 
 def test_growing_error_gets_more_time(planned):
