@@ -201,8 +201,8 @@ def through(name):
 
 
 def masking_chain(made):
-    """Return Masking, layers that pass on their inputs and the mask unchanged, and the layer, as one
-    functional model in a tf.function."""
+    """Return Masking, layers that pass on inputs and mask unchanged, and the layer, as one functional
+    model in a tf.function."""
 
     def call(x, mask):
         x, dtype = blank_masked_steps(x, mask), made.compute_dtype
