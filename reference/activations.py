@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-Array = np.ndarray
+from reference.arithmetic import Arithmetic
+from reference.formats import Array
+
 Function = Callable[[Array], Array]
 
 
@@ -35,6 +37,9 @@ class Activation:
     jump: (position, size) of the discontinuities of f in |z|.
     row_spread: sup of |f(z') - f(z)| over |z' - z| <= rho, where units are coupled.
     slope_at_zero: the slope that TensorFlow uses at a kink at 0, if it is not the larger one.
+    kink_from_output: whether kernels take the side of a kink at 0 from the output (TensorFlow's
+        EluGrad and SeluGrad), so that a z whose output may round to 0 has the slope of either side.
+        The slope there is at least 1.
     slope_scale: the size of the terms of f', where it exceeds max(1, |f'|).
     row_pullback: the gradient with respect to z, given the one with respect to f(z), where units
         are coupled.
@@ -50,6 +55,7 @@ class Activation:
     jump: tuple[float, float] | None = None
     row_spread: Callable[[Array, Array], Array] | None = None
     slope_at_zero: float | None = None
+    kink_from_output: bool = False
     slope_scale: Function | None = None
     row_pullback: Callable[[Array, Array], Array] | None = None
     row_pullback_error: Callable[..., Array] | None = None
@@ -82,18 +88,19 @@ class Activation:
         """Return the gradient with respect to z, given the gradient g with respect to f(z)."""
         return g * self.slope(z) if self.row_pullback is None else self.row_pullback(z, g)
 
-    def pullback_error(self, z: Array, rho: Array, g: Array, error: Array, dtype: str, u: float):
+    def pullback_error(
+        self, z: Array, rho: Array, g: Array, error: Array, arithmetic: Arithmetic
+    ) -> Array:
         """Return the bound of the error of a correct kernel that computes `pullback(z, g)`.
 
-        z, g: (..., units). rho, error: the bounds of the errors of z and g. u: the error of one
-        rounding in dtype, as in `rounding.roundoff`.
+        z, g: (..., units). rho, error: the bounds of the errors of z and g.
 
         A kernel may compute the slope from the output, such as 1 - y^2 for tanh. The slope then
         errs by at most twice the error of y, K ulp(y) <= 2 K u, and by at most four more roundings.
         A slope that is computed from z errs by no more. An activation with exact kernels has exact
         slopes.
         """
-        K = self.kernel_error[dtype]
+        K, u = self.kernel_error[arithmetic.form.name], arithmetic.u
         roundoff = 2 * u * (2 * K + 4) if K else 0.0
         if self.row_pullback_error is not None:
             return self.row_pullback_error(z, rho, g, error, roundoff)
@@ -101,6 +108,8 @@ class Activation:
         scale = np.maximum(1, slope)
         if self.slope_scale is not None:
             scale = np.maximum(scale, np.abs(self.slope_scale(z)))
+        if self.kink_from_output:
+            rho = rho + K * arithmetic.form.ulp(self.magnitude(z))
         off = self.slope_spread(z, rho) + roundoff * scale
         return (slope + off) * error + off * np.abs(g) + 2 * u * (slope + off) * np.abs(g)
 
@@ -251,6 +260,7 @@ def _elu(scale, alpha):
         _errors(2, 2, 3, 3),
         extremes=(0,),
         scale=lambda z: scale * alpha * _step(z <= 0),  # the documented formula is exp(z) - 1
+        kink_from_output=True,
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from scipy import special, stats
 from scipy.stats.distributions import rv_frozen as Distribution
 
-from reference.activations import Array
+from reference.formats import Array
 
 LOG_2 = float(np.log(2))
 

@@ -24,16 +24,27 @@ and g_t from the layer's dz of the next used step. A probe makes dz visible: the
 features, all zero, with the identity as their rows of the kernel. They do not change the outputs,
 and the gradient with respect to them is exactly dz_t I = dz_t (`with_probe`). Every other gradient
 is one sum or product of dz. So the bounds depend neither on the length of the sequence nor on the
-gain of U. With u as in `rounding.roundoff` they are
+gain of U. With t, s, p, a as in `rounding.py`, and P the number of terms of a product of matrices
+whose value is v and whose terms have the magnitudes m, a product errs by
 
-    dh_{t-1}    n u |dz_t||U|^T
-    g_t         (m + 1) u (|dh_t| + sum |V|), m the number of masked steps that repeat o_t
-    dz_t        |act'| err g + |g| (sup |act'(z') - act'(z_t)| + c u) + 2 u |dz_t|,
+    e(P, v, m) = A + p (|v| + A),  A = (t + P s (1 + t)) m
+
+If the products are added in the dtype itself, p = 0, and a product may be added one by one to what
+is added to it. Then
+
+    dh_{t-1}    e(n, dz U^T, |dz||U|^T)
+    g_t         e of dh_t + (m + 1) a (|dh_t| + its error + sum |V|), m the number of masked steps
+                that repeat o_t; if p = 0, the n terms of dh_t count as terms of this sum, too
+    dz_t        |act'| err g + |g| (sup |act'(z') - act'(z_t)| + c a) + 2 a |dz_t|,
                 over |z' - z_t| <= rho as in `rounding.py`; c: `Activation.pullback_error`
-    dW, dU, db  N u sum |x|^T |dz| and so on, N the number of used steps of all rows, for any
-                order of summation (Jeannerod and Rump, SIAM J. Matrix Anal. Appl. 34, 2013)
+    dx_t        e(n, dz W^T, |dz||W|^T)
+    db          N a sum |dz|, N the number of used steps of all rows
+    dW, dU      A over all N terms; if p > 0, also the rounding of partial sums to the dtype. They
+                are the products of one step, over all rows, or of one row, over all steps. A sum of
+                G of them errs by G a times the sum of their magnitudes
 
-Each term of a sum may also be flushed to zero where it is subnormal.
+each for any order of summation (Jeannerod and Rump, SIAM J. Matrix Anal. Appl. 34, 2013). A term of
+a sum may also be lost below the normal numbers, and a subnormal operand may be flushed.
 
 Shapes: as in `recurrence.py`; V (batch, time, units) in order of processing, v (batch, units).
 """
@@ -43,16 +54,10 @@ from typing import Any
 
 import numpy as np
 
-from reference.activations import Array
+from reference.arithmetic import Arithmetic
+from reference.formats import Array, Format
 from reference.recurrence import Recurrence, used_steps
-from reference.rounding import (
-    FORMATS,
-    Format,
-    last_unmasked_step,
-    preactivation,
-    returned_states,
-    roundoff,
-)
+from reference.rounding import last_unmasked_step, preactivation, returned_states
 
 
 @dataclass(frozen=True)
@@ -184,17 +189,17 @@ class BackwardSteps:
 
 
 def backward_steps(
-    problem: GradientProblem, outputs: Array, dz: Array, dtype: str
+    problem: GradientProblem, outputs: Array, dz: Array, arithmetic: Arithmetic
 ) -> BackwardSteps:
     """Return the expected gradients and their bounds, each step given the pass's own neighbours.
 
     problem: the problem that the layer was given, with the probe. outputs: (batch, time, units), as
     the layer returned them. dz: (batch, time, units), the layer's gradients with respect to the
-    probe, in order of processing. dtype: a key of FORMATS, the layer's dtype. The bounds are
-    infinite where a partial sum may overflow or is not finite.
+    probe, in order of processing. arithmetic: that of the layer's dtype. The bounds are infinite
+    where a partial sum may overflow or is not finite.
     """
-    run = _backward_pass(problem, outputs, dz, dtype)
-    r, form, used = problem.recurrence, run.form, run.used[:, :, None]
+    run = _backward_pass(problem, outputs, dz, arithmetic)
+    r, used = problem.recurrence, run.used[:, :, None]
     with np.errstate(invalid="ignore", over="ignore"):
         dh = _state_gradients(run)
         dz, dz_error, lost = _preactivation_gradients(run, _output_gradients(run, dh))
@@ -202,14 +207,13 @@ def backward_steps(
         expected.inputs[..., -r.units :] = r.in_order(dz)
         x_error = np.where(used, _input_errors(run), 0)
         x_error[..., -r.units :] = np.where(used, dz_error, 0)
-        state_error = r.units * run.u * dh.size[:, 0] + dh.flushed[:, 0]
-        ones = np.ones((*run.x.shape[:2], 1))
+        fits = _fits(dh.size[:, 0] + dh.error[:, 0], run.form) & ~lost[:, :1]
         bound = Gradients(
             r.in_order(np.where(lost[:, :, None], np.inf, x_error)),
-            _sum_errors(run, run.x, lost),
-            _sum_errors(run, run.states[:, :-1], lost),
-            None if r.bias is None else _sum_errors(run, ones, lost)[0],
-            np.where(_fits(dh.size[:, 0], form) & ~lost[:, :1], state_error, np.inf),
+            _product_sum_errors(run, run.x, lost),
+            _product_sum_errors(run, run.states[:, :-1], lost),
+            None if r.bias is None else _bias_errors(run, lost),
+            np.where(fits, dh.error[:, 0], np.inf),
         )
     bounds: dict[str, Any] = {"bias": None} | {
         name: np.where(np.isfinite(getattr(expected, name)), value, np.inf)
@@ -227,7 +231,7 @@ class _BackwardPass:
     """
 
     problem: GradientProblem
-    dtype: str
+    arithmetic: Arithmetic
     x: Array
     states: Array
     dz: Array
@@ -235,75 +239,84 @@ class _BackwardPass:
 
     @property
     def form(self) -> Format:
-        return FORMATS[self.dtype]
-
-    @property
-    def u(self) -> float:
-        return roundoff(self.dtype)
+        return self.arithmetic.form
 
     @property
     def size(self) -> Array:
-        """|dz|, plus the most that flushing may have removed from dz I + 0 before the probe."""
-        return np.abs(self.dz) + self.form.smallest
+        """|dz|, plus the most that was lost of dz I + 0 before the probe."""
+        return np.abs(self.dz) + self.arithmetic.lost
 
     def wide(self, array: Array) -> Array:
         return array.astype(self.form.wide)
 
 
-def _backward_pass(problem: GradientProblem, outputs: Array, dz: Array, dtype: str):
-    r, used, wide = problem.recurrence, problem.used, FORMATS[dtype].wide
+def _backward_pass(problem: GradientProblem, outputs: Array, dz: Array, arithmetic: Arithmetic):
+    r, used, wide = problem.recurrence, problem.used, arithmetic.form.wide
     states: Array = returned_states(outputs, used, problem.initial_state).astype(wide)
     dz = np.where(used[:, :, None], dz, 0).astype(wide)
-    return _BackwardPass(problem, dtype, r.in_order(problem.inputs).astype(wide), states, dz, used)
+    x: Array = r.in_order(problem.inputs).astype(wide)
+    return _BackwardPass(problem, arithmetic, x, states, dz, used)
 
 
 @dataclass(frozen=True)
 class _Sum:
-    """A sum of products: its value, the sum of the magnitudes of its terms, and the most that
-    flushing of subnormal terms may remove from it."""
+    """A sum of products: its value, the sum of the magnitudes of its terms, and its error."""
 
     value: Array
     size: Array
-    flushed: Array
+    error: Array
+
+
+def _product(run: _BackwardPass, matrix: Array) -> _Sum:
+    """Return dz matrix^T for a matrix (i, units), each (batch, time, i)."""
+    a, n = run.arithmetic, matrix.shape[1]
+    value, size = run.dz @ matrix.T, run.size @ np.abs(matrix).T
+    lost = 2 * n * a.lost_term + 2 * a.lost + a.lost_operand * np.abs(matrix).sum(axis=1)
+    return _Sum(value, size, a.product_error(n, size, value) + lost)
 
 
 def _state_gradients(run: _BackwardPass) -> _Sum:
     """Return dh_{t-1} = dz_t U^T, t the next used step, and dh_T = v; (batch, time + 1, units)."""
-    U, v = run.wide(run.problem.recurrence.recurrent_kernel), run.wide(run.problem.state_weights)
-    flushed = 2 * len(U) + np.abs(U).sum(axis=1) + 0 * run.dz
+    product = _product(run, run.wide(run.problem.recurrence.recurrent_kernel))
     return _Sum(
-        _next_used(run.used, run.dz @ U.T, v),
-        _next_used(run.used, run.size @ np.abs(U).T, 0),
-        run.form.smallest * _next_used(run.used, flushed, 0),
+        _next_used(run.used, product.value, run.wide(run.problem.state_weights)),
+        _next_used(run.used, product.size, 0),
+        _next_used(run.used, product.error, 0),
     )
 
 
-def _output_gradients(run: _BackwardPass, dh: _Sum) -> tuple[Array, Array, Array]:
-    """Return g_t = V_t + (V of the masked steps that repeat o_t) + dh_t, its size and its error.
+def _output_gradients(run: _BackwardPass, dh: _Sum) -> _Sum:
+    """Return g_t = V_t + (V of the masked steps that repeat o_t) + dh_t.
 
-    The products of dz U^T count as terms of this sum: some kernels add them one by one to V_t.
+    The products of dz U^T may be added one by one to V_t.
     """
-    p, V = run.problem, run.wide(run.problem.output_weights)
+    p, a, V = run.problem, run.arithmetic, run.wide(run.problem.output_weights)
     terms = p.direct(np.ones_like(V)) + 1
-    g = p.direct(V) + dh.value[:, 1:]
-    size = p.direct(np.abs(V)) + np.maximum(dh.size, np.abs(dh.value))[:, 1:]
-    rounding = (p.recurrence.units + terms) * run.u * size
-    return g, size, rounding + terms * run.form.smallest + dh.flushed[:, 1:]
+    value, size, error = (part[:, 1:] for part in (dh.value, dh.size, dh.error))
+    direct = p.direct(np.abs(V))
+    reached = np.abs(value) + error if a.rounds_products else np.maximum(size, np.abs(value))
+    added = terms * a.addition_u * (direct + reached)
+    one_by_one = p.recurrence.units * a.sum_u * direct
+    return _Sum(
+        p.direct(V) + value,
+        direct + np.maximum(size, np.abs(value)),
+        error + one_by_one + added + terms * a.lost,
+    )
 
 
-def _preactivation_gradients(run: _BackwardPass, output_gradients) -> tuple[Array, Array, Array]:
+def _preactivation_gradients(run: _BackwardPass, g: _Sum) -> tuple[Array, Array, Array]:
     """Return dz_t = g_t act'(z_t), its error, and the steps (batch, time) without a finite bound.
 
     An infinity in one unit is NaN in all units, because the probe multiplies it by zeros, and in
-    all earlier steps.
+    all earlier steps. The probe is a product, so it reads dz with the error of its operands.
     """
-    g, g_size, g_error = output_gradients
-    act = run.problem.recurrence.function
-    pre = preactivation(run.problem.recurrence, run.x, run.states[:, :-1], run.dtype)
-    dz = np.where(run.used[:, :, None], act.pullback(pre.z, g), 0)
-    error = act.pullback_error(pre.z, pre.rho, g, g_error, run.dtype, run.u)
-    error = error + run.form.smallest * (2 + np.abs(g) + g_error + np.abs(pre.z))
-    reach = np.maximum(pre.size + pre.rho, np.maximum(g_size, np.abs(dz)) + error)
+    a, act = run.arithmetic, run.problem.recurrence.function
+    pre = preactivation(run.problem.recurrence, run.x, run.states[:, :-1], a)
+    dz = np.where(run.used[:, :, None], act.pullback(pre.z, g.value), 0)
+    error = act.pullback_error(pre.z, pre.rho, g.value, g.error, a)
+    error = error + a.lost * (2 + np.abs(g.value) + g.error + np.abs(pre.z))
+    error = error + a.term_error * (np.abs(dz) + error)
+    reach = np.maximum(pre.size + pre.rho, np.maximum(g.size, np.abs(dz)) + error)
     reach = np.maximum(reach, np.abs(act.f(pre.z)))
     lost = ~np.all(_fits(reach, run.form), axis=-1)
     return dz, error, np.logical_or.accumulate(lost[:, ::-1], axis=1)[:, ::-1]
@@ -311,28 +324,57 @@ def _preactivation_gradients(run: _BackwardPass, output_gradients) -> tuple[Arra
 
 def _input_errors(run: _BackwardPass) -> Array:
     """Return the error of dx_t = dz_t W^T, (batch, time, features + units)."""
-    W = np.abs(run.wide(run.problem.recurrence.kernel))
-    size, n = run.size @ W.T, W.shape[1]
-    error = n * run.u * size + run.form.smallest * (2 * n + W.sum(axis=1))
-    return np.where(_fits(size, run.form), error, np.inf)
+    product = _product(run, run.wide(run.problem.recurrence.kernel))
+    return np.where(_fits(product.size + product.error, run.form), product.error, np.inf)
 
 
-def _sum_errors(run: _BackwardPass, left: Array, lost: Array) -> Array:
+def _product_sum_errors(run: _BackwardPass, left: Array, lost: Array) -> Array:
     """Return the error (i, units) of sum left_t^T dz_t over all used steps.
 
     left: (batch, time, i).
     """
-    left = np.where(run.used[:, :, None], np.abs(left), 0)
-    count, tiny, size = int(run.used.sum()), run.form.smallest, run.size
-    total = np.einsum("bti,btn->in", left, size)
-    flushed = tiny * (2 * count + left.sum(axis=(0, 1))[:, None] + size.sum(axis=(0, 1)))
-    fits = _fits(total, run.form) & ~lost.any()
-    return np.where(fits, (count + 1) * run.u * total + flushed, np.inf)
+    a, left = run.arithmetic, np.where(run.used[:, :, None], left, 0)
+    count, total = int(run.used.sum()), np.einsum("bti,btn->in", np.abs(left), run.size)
+    error = a.sum_error(count + 1, total)
+    if a.rounds_products:
+        by_row = _partial_sum_errors(a, left, run.dz, error)
+        by_step = _partial_sum_errors(a, left.swapaxes(0, 1), run.dz.swapaxes(0, 1), error)
+        error = error + np.maximum(by_row, by_step)
+    fits = _fits(total + error, run.form) & ~lost.any()
+    return np.where(fits, error + _lost_terms(run, np.abs(left)), np.inf)
+
+
+def _partial_sum_errors(a: Arithmetic, left: Array, dz: Array, error: Array) -> Array:
+    """Return the error (i, units) of rounding G products left_g^T dz_g and adding them up.
+
+    left: (G, k, i). dz: (G, k, units). error: that of the G sums before they are rounded.
+    """
+    parts = np.abs(left.swapaxes(1, 2) @ dz).sum(axis=0) + error
+    return a.product_u * parts + len(left) * a.addition_u * (1 + a.product_u) * parts
+
+
+def _bias_errors(run: _BackwardPass, lost: Array) -> Array:
+    """Return the error (units,) of the sum of dz over all used steps, an elementwise sum."""
+    a, total = run.arithmetic, run.size.sum(axis=(0, 1))
+    error = (a.term_error + (int(run.used.sum()) + 1) * a.u) * total
+    fits = _fits(total + error, run.form) & ~lost.any()
+    return np.where(fits, error + _lost_terms(run, run.used[:, :, None])[0], np.inf)
+
+
+def _lost_terms(run: _BackwardPass, left: Array) -> Array:
+    """Return the most that the terms of sum left_t^T dz_t lose below the normal numbers.
+
+    left: (batch, time, i), magnitudes. The result has shape (i, units).
+    """
+    a, count = run.arithmetic, int(run.used.sum())
+    operands = left.sum(axis=(0, 1))[:, None] + run.size.sum(axis=(0, 1))
+    return count * (a.lost_term + a.lost) + a.lost_operand * operands
 
 
 def _fits(size: Array, form: Format) -> Array:
-    """Return whether partial sums up to that size neither overflow nor are NaN."""
-    return size * (1 + 8 * form.u) <= form.largest
+    """Return whether sums up to that size, which includes their error, neither overflow nor are
+    NaN."""
+    return size <= form.largest
 
 
 def _next_used(used: Array, values: Array, last) -> Array:

@@ -6,9 +6,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from reference.activations import Array
 from reference.distribution import TRUNCATED_STDDEV, Distribution, normal, truncated_normal, uniform
-from reference.rounding import FORMATS
+from reference.formats import FORMATS, Array
 
 
 def glorot_limit(fan_in: int, fan_out: int) -> float:

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from reference.activations import ACTIVATIONS, Array
+from reference.activations import ACTIVATIONS
+from reference.formats import Array
 
 GAMMA, ALPHA = 2.0, 0.25
 """Documented defaults of the focal losses."""

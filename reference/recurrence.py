@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reference.activations import ACTIVATIONS, Activation, Array
+from reference.activations import ACTIVATIONS, Activation
+from reference.formats import Array
 
 
 @dataclass(frozen=True)

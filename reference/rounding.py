@@ -6,88 +6,45 @@ layer's own previous state, which is an exact input to that step. The trajectory
 only if every step is. The bound depends neither on the length of the sequence nor on the gain of
 the recurrent kernel.
 
-Let u be the error of one rounding (`roundoff`). A sum of k products differs from the exact sum by
-at most k u times the sum of their magnitudes, in any order, with or without fused multiply-adds
-(Higham, Accuracy and Stability of Numerical Algorithms, section 3.1; Jeannerod and Rump, SIAM J.
-Matrix Anal. Appl. 34, 2013, for k u in place of gamma_k). With F features and n units,
-z = x W + b + h U is a sum of F + n + 1 terms. A bound of two products and two additions would be
-too small: XLA adds the products of one matrix one by one to the sum of the others, so that each of
-its roundings has the size of the whole sum. So
+With F features and n units, z = x W + b + h U is a sum of k = F + n + 1 terms. An `Arithmetic`
+gives the error t of a term, the error s of an addition within a product of matrices, the error p of
+rounding a finished product to the dtype, and the error a of adding to it. The terms contribute at
+most
 
-    rho = (F + n + 1) u (|x||W| + |h||U| + |b|)
-        + (F + n + 3) smallest                        subnormal results, which TensorFlow flushes
+    A = (t + k s (1 + t)) (|x||W| + |h||U| + |b|)
+
+in any order, with or without fused multiply-adds (Higham, Accuracy and Stability of Numerical
+Algorithms, section 3.1; Jeannerod and Rump, SIAM J. Matrix Anal. Appl. 34, 2013, for k s in place
+of gamma_k). The order includes all associations of the four summands: XLA adds the products of one
+matrix one by one to the sum of the others, so that each of its roundings has the size of the whole
+sum. If the products are added in the dtype itself, this is the whole error, and p = a = 0 below.
+Otherwise each product and each of the two additions is rounded once more, or not at all if they are
+fused. A rounding errs by p or a times the magnitude of what is rounded, which is off by at most the
+total error E:
+
+    E <= A + p (|x W| + |h U|) + a (max(|x W + b|, |h U + b|, |x W + h U|) + |z|) + 2 (p + a) E
+
+The maximum is over the three associations. With E from there,
+
+    rho = E + lost results, terms and partial sums below the normal numbers
         + |x'||W| + |x||W'| + |h'||U| + |h||U'|       flushed operands: ' keeps subnormals alone
 
 and the output is within
 
-    sup |act(z') - act(z)| over |z' - z| <= rho  +  K ulp(...)  +  (1 + |z|) smallest
+    sup |act(z') - act(z)| over |z' - z| <= rho  +  K ulp(...)  +  (1 + |z|) lost
 
-of act(z). K and its scale are the activation's entries in `activations.py`. The last term stands
-for an intermediate result of the activation that was flushed and then multiplied by z.
+of act(z). K and its scale are the activation's entries in `activations.py`. `lost` is the most that
+one result loses below the normal numbers. The last term stands for an intermediate result of the
+activation that was lost and then multiplied by z.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from reference.activations import Array
+from reference.arithmetic import Arithmetic
+from reference.formats import Array
 from reference.recurrence import Recurrence, used_steps, zero_state
-
-
-@dataclass(frozen=True)
-class Format:
-    """A binary floating-point format: IEEE 754-2019, table 3.5, and bfloat16."""
-
-    precision: int
-    smallest_exponent: int
-    largest_exponent: int
-
-    @property
-    def u(self) -> float:
-        """The unit roundoff."""
-        return 2.0**-self.precision
-
-    @property
-    def smallest(self) -> float:
-        """The smallest positive normal number."""
-        return 2.0**self.smallest_exponent
-
-    @property
-    def largest(self) -> float:
-        """The largest finite number."""
-        return np.ldexp(2 - 2 * self.u, self.largest_exponent)
-
-    @property
-    def integers(self) -> float:
-        """The largest n such that the format has all integers from -n to n."""
-        return 2.0**self.precision
-
-    @property
-    def wide(self) -> type:
-        """The NumPy type in which the reference computes values of this format."""
-        return np.float64 if self.precision < 53 else np.longdouble
-
-    def ulp(self, value: Array) -> Array:
-        """Return the spacing of the format at |value|, as float64 of the same shape."""
-        value = np.abs(value).astype(np.float64)
-        exponent = np.where(value == 0, self.smallest_exponent, np.frexp(value)[1] - 1)
-        return np.ldexp(1.0, np.maximum(exponent, self.smallest_exponent) - self.precision + 1)
-
-    def round(self, values: Array) -> Array:
-        """Return the nearest numbers of the format, as float64; overflow becomes infinity."""
-        values = np.asarray(values, np.float64)
-        spacing = self.ulp(np.where(np.isfinite(values), values, 1))
-        with np.errstate(over="ignore"):
-            rounded = np.rint(values / spacing) * spacing
-        return np.where(np.abs(rounded) > self.largest, np.copysign(np.inf, values), rounded)
-
-
-FORMATS = {
-    "float16": Format(11, -14, 15),
-    "bfloat16": Format(8, -126, 127),
-    "float32": Format(24, -126, 127),
-    "float64": Format(53, -1022, 1023),
-}
 
 
 @dataclass(frozen=True)
@@ -103,63 +60,60 @@ class Preactivation:
     size: Array
 
 
-def preactivation(recurrence: Recurrence, x: Array, state: Array, dtype: str) -> Preactivation:
+def preactivation(
+    recurrence: Recurrence, x: Array, state: Array, arithmetic: Arithmetic
+) -> Preactivation:
     """Return x W + h U + b for x (..., features) and the exact previous state h (..., units)."""
-    form = FORMATS[dtype]
-    wide = form.wide
+    wide = arithmetic.form.wide
     W: Array = recurrence.kernel.astype(wide)
     U: Array = recurrence.recurrent_kernel.astype(wide)
     b: Array = np.zeros(1, wide) if recurrence.bias is None else recurrence.bias.astype(wide)
     x = x.astype(wide)
     h: Array = state.astype(wide)
-    features, units = W.shape
-    size = np.abs(x) @ np.abs(W) + np.abs(h) @ np.abs(U) + np.abs(b)
-    z = x @ W + b + h @ U
-    rho = (features + units + 1) * roundoff(dtype) * size
-    rho = rho + (features + units + 3) * form.smallest
-    for left, right in ((np.abs(x), np.abs(W)), (np.abs(h), np.abs(U))):
-        for one, other in ((_subnormal(left, form), right), (left, _subnormal(right, form))):
-            if one.any() and other.any():
-                rho = rho + one @ other
-    return Preactivation(z, rho, size)
+    sizes = np.abs(x) @ np.abs(W), np.abs(h) @ np.abs(U), np.abs(b)
+    xW, hU, size = x @ W, h @ U, sum(sizes)
+    z = xW + b + hU
+    terms = sum(W.shape) + 1
+    rho = arithmetic.sum_error(terms, size) + terms * arithmetic.lost_term + 2 * arithmetic.lost
+    if arithmetic.rounds_products:
+        p, a = arithmetic.product_u, arithmetic.addition_u
+        inner = np.maximum(np.abs(xW + b), np.maximum(np.abs(hU + b), np.abs(xW + hU)))
+        rounding = p * (np.abs(xW) + np.abs(hU)) + a * (inner + np.abs(z))
+        rho = (rho + rounding + 2 * arithmetic.lost) / (1 - 2 * (p + a))
+    return Preactivation(
+        z, rho + _flushed_operands(x, W, arithmetic) + _flushed_operands(h, U, arithmetic), size
+    )
 
 
-def _subnormal(magnitudes: Array, form: Format) -> Array:
-    """Return the magnitudes below the normal numbers of the format, and zeros for the others."""
-    return np.where(magnitudes < form.smallest, magnitudes, 0)
+def _flushed_operands(left: Array, right: Array, arithmetic: Arithmetic) -> Array | float:
+    """Return the most that flushing subnormal operands removes from the product left right."""
+    left, right = np.abs(left), np.abs(right)
+    tiny_left, tiny_right = (
+        np.where(operand < arithmetic.lost_operand, operand, 0) for operand in (left, right)
+    )
+    pairs = (tiny_left, right), (left, tiny_right)
+    return sum(one @ other if one.any() and other.any() else 0.0 for one, other in pairs)
 
 
-def roundoff(dtype: str) -> float:
-    """Return the largest relative error of one rounding in the dtype, plus that of the reference.
+def one_step(recurrence: Recurrence, x: Array, state: Array, arithmetic: Arithmetic):
+    """Return act(x W + h U + b), and the bound of the error of a layer with this arithmetic.
 
-    The reference rounds to its wider format. Where long double is no wider than float64, the bound
-    doubles and stays valid. Rounding to nearest, as in IEEE 754, errs by u. Rounding to bfloat16
-    may err by 2 u: on a processor without bfloat16 instructions, TensorFlow's MatMul computes in
-    float32 and truncates each sum (FastConvertFromFloat in core/kernels/matmul_op_impl.h).
+    x: (..., features). state: (..., units), the exact previous state. Both results have shape
+    (..., units). The bound is infinite where a partial sum of finite operands may overflow in the
+    dtype: the result is then undefined, also with infinite operands, because an overflow and an
+    infinite operand of opposite signs add up to NaN. Elsewhere the bound of a value with an
+    infinite or NaN operand is zero.
     """
-    form = FORMATS[dtype]
-    return (2 if dtype == "bfloat16" else 1) * form.u + float(np.finfo(form.wide).eps) / 2
-
-
-def one_step(recurrence: Recurrence, x: Array, state: Array, dtype: str):
-    """Return act(x W + h U + b), and the bound of the error of a layer of this dtype.
-
-    x: (..., features). state: (..., units), the exact previous state. dtype: a key of FORMATS.
-    Both results have shape (..., units). The bound is infinite where a partial sum of finite
-    operands may overflow in the dtype: the result is then undefined, also with infinite operands,
-    because an overflow and an infinite operand of opposite signs add up to NaN. Elsewhere the bound
-    of a value with an infinite or NaN operand is zero.
-    """
-    form, act = FORMATS[dtype], recurrence.function
+    form, act = arithmetic.form, recurrence.function
     with np.errstate(invalid="ignore", over="ignore"):
-        pre = preactivation(recurrence, x, state, dtype)
+        pre = preactivation(recurrence, x, state, arithmetic)
         value, spread = act.f(pre.z), act.spread(pre.z, pre.rho)
-        kernel = act.kernel_error[dtype] * form.ulp(act.magnitude(pre.z) + spread)
-        bound = spread + kernel + (1 + np.abs(pre.z)) * form.smallest
+        kernel = act.kernel_error[form.name] * form.ulp(act.magnitude(pre.z) + spread)
+        bound = spread + kernel + (1 + np.abs(pre.z)) * arithmetic.lost
         finite, summed = np.isfinite(pre.size), pre
         if not np.all(finite):
             x, state = (np.where(np.isfinite(given), given, 0) for given in (x, state))
-            summed = preactivation(recurrence, x, state, dtype)
+            summed = preactivation(recurrence, x, state, arithmetic)
         overflows = summed.size + summed.rho > form.largest
     return value, np.where(overflows, np.inf, np.where(finite, bound, 0))
 
@@ -183,17 +137,17 @@ def all_steps(
     inputs: Array,
     initial_state: Array | None,
     mask: Array | None,
-    dtype: str,
+    arithmetic: Arithmetic,
 ) -> Steps:
     """Return the expected output of every step, given the run's own previous state.
 
-    outputs: (batch, time, units) as the layer returned them, in order of processing. dtype: a key
-    of FORMATS, the layer's dtype. The other arguments are those of `Recurrence.run`.
+    outputs: (batch, time, units) as the layer returned them, in order of processing.
+    arithmetic: that of the layer's dtype. The other arguments are those of `Recurrence.run`.
     """
     used = recurrence.in_order(used_steps(inputs, mask))
     states = returned_states(outputs, used, initial_state)
     x = recurrence.in_order(inputs)
-    expected, bound = one_step(recurrence, x, states[:, :-1], dtype)
+    expected, bound = one_step(recurrence, x, states[:, :-1], arithmetic)
     carried = np.where(last_unmasked_step(used)[:, :, None] > 0, states[:, 1:], 0)
     masked_output = 0 if recurrence.zero_output_for_mask else carried
     used = used[:, :, None]

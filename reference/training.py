@@ -25,7 +25,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from reference.activations import ACTIVATIONS, Array
+from reference.activations import ACTIVATIONS
+from reference.formats import Array
 from reference.gradient import GradientProblem, backpropagate
 from reference.recurrence import Recurrence
 

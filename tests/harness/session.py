@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from reference.arithmetic import DEFAULT, Arithmetic
+
 
 def seed_of(text: str) -> int:
     """Return a 64-bit hash of the text, which is the same on every machine."""
@@ -43,6 +45,7 @@ class Session:
 
     layer: the layer under test (`target.layer.LayerUnderTest`), or None before its selection.
     formulas: the reference's names of activations whose formula differs between releases.
+    arithmetics: the arithmetic of each dtype of the machine or the layer.
     largest_ratio: the largest error/bound since it was last set to 0. statistical: the name and the
     path of the statistical property that is running, or None.
     """
@@ -58,6 +61,7 @@ class Session:
     search: Round | None = None
     layer: Any = None
     formulas: Mapping[str, str] = field(default_factory=dict)
+    arithmetics: Mapping[str, Arithmetic] = field(default_factory=lambda: DEFAULT)
     largest_ratio: float = 0.0
     statistical: tuple[str, object] | None = None
     _caches: dict[Callable, Callable] = field(default_factory=dict)

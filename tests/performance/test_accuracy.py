@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from reference.rounding import FORMATS, one_step
+from reference.formats import FORMATS
+from reference.rounding import one_step
+from tests.harness import session
 from tests.harness.cases.case import Case, noise
 from tests.harness.compare.assertions import assert_within
 from tests.harness.compare.runs import assert_steps
@@ -35,7 +37,9 @@ def measure(case: Case, what: str, spacing, check, record_property) -> None:
     that raises Mismatch.
     """
     start = np.zeros((case.batch, case.units))
-    expected, _ = one_step(case.recurrence, case.inputs[:, 0], start, case.dtype)
+    expected, _ = one_step(
+        case.recurrence, case.inputs[:, 0], start, session.current().arithmetics[case.dtype]
+    )
     largest = {}
     for path in (EAGER, FUNCTION, XLA):
         run = path.run(case)

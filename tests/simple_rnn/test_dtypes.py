@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from reference.rounding import FORMATS
+from reference.formats import FORMATS
 from tests.harness.cases.case import replace
 from tests.harness.cases.plans import HALF_DTYPES, INTEGER_ACTIVATIONS, UNIT_MAGNITUDE
 from tests.harness.cases.values import truncated_to_exact

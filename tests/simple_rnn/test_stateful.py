@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from reference.rounding import FORMATS
+from reference.formats import FORMATS
 from tests.harness.cases.plans import HALF_DTYPES
 from tests.harness.compare.assertions import Mismatch, assert_same
 from tests.harness.paths.execution import DYNAMIC_SHAPE, EAGER, UNROLL, UNROLL_FUNCTION, XLA

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from reference.formats import FORMATS
 from reference.recurrence import Recurrence
-from reference.rounding import FORMATS
 from tests.harness import session
 
 __all__ = [

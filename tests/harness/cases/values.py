@@ -12,7 +12,7 @@ from itertools import product
 import numpy as np
 from hypothesis import strategies as st
 
-from reference.rounding import FORMATS
+from tests.harness import session
 from tests.harness.cases.case import CLIP, Case, array_from_expression, replace
 
 MAX_INPUT_EXPONENTS = {"float16": 8, "bfloat16": 80, "float32": 80, "float64": 700}
@@ -180,7 +180,7 @@ def truncated_to_exact(case: Case) -> Case:
         size = np.abs(r.in_order(case.inputs)) @ np.abs(r.kernel)
         size = size + np.abs(before) @ np.abs(r.recurrent_kernel)
         size = size + (0 if r.bias is None else np.abs(r.bias))
-        exact = np.all(size < FORMATS[case.dtype].integers, axis=(0, 2))
+        exact = np.all(size < session.current().arithmetics[case.dtype].integers, axis=(0, 2))
     steps = case.time if exact.all() else max(1, int(np.argmin(exact)))
     if steps == case.time:
         return case

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from reference.rounding import FORMATS
+from reference.formats import FORMATS
 from tests.harness import session
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from reference.recurrence import Recurrence
 from reference.rounding import all_steps
+from tests.harness import session
 from tests.harness.cases.case import Case
 from tests.harness.compare.assertions import _assert_shape, assert_same, assert_within
 
@@ -48,6 +49,7 @@ def _steps(run: Run, case: Case):
     case = case.equivalent_case or case
     _assert_shape("outputs", run.outputs, (case.batch, case.time, case.units))
     recurrence: Recurrence = case.recurrence
+    arithmetic = session.current().arithmetics[case.dtype]
     return all_steps(
-        recurrence, run.outputs, case.inputs, case.initial_state, case.mask, case.dtype
+        recurrence, run.outputs, case.inputs, case.initial_state, case.mask, arithmetic
     )

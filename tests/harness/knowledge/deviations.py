@@ -10,7 +10,7 @@ import numpy as np
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from reference.rounding import FORMATS
+from reference.formats import FORMATS
 from tests.harness.cases.case import Case, replace
 from tests.harness.configuration import ConfigurationError, read_toml
 

@@ -1,6 +1,9 @@
 """The facts of a run for its header and its verdict."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from tests.harness import session
 
 
 @dataclass(frozen=True)
@@ -20,15 +23,17 @@ class Target:
     registered_by_user: list[str]
 
 
-def select_layer(name: str) -> Target:
+def select_layer(name: str, declared: Sequence[str] = ()) -> Target:
     """Make the layer of that name the layer under test of this process, and return its facts.
 
-    Raises ConfigurationError if TensorFlow, the layer or a file of deviations cannot be used.
+    declared: the names of its arithmetics. Raises ConfigurationError if TensorFlow, the layer, an
+    arithmetic or a file of deviations cannot be used.
     """
     from tests.harness.knowledge.active import active_deviations
-    from tests.harness.target import environment, layer, releases
+    from tests.harness.target import arithmetic, environment, layer, releases
 
     layer.select(name)
+    session.current().arithmetics = arithmetic.arithmetics(declared)
     active = active_deviations()
     return Target(
         name,

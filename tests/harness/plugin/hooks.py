@@ -67,7 +67,8 @@ def pytest_configure(config):
         from tests.harness.plugin import header
 
         config.stash[OUTER] = session.set_current(options.session_for(config))
-        target = header.select_layer(config.getoption("--layer")) if runs_tests else None
+        given = config.getoption("--layer"), config.getoption("--arithmetic")
+        target = header.select_layer(*given) if runs_tests else None
         if session.current().case is not None:
             from tests.harness.plugin import collection
 

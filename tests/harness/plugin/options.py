@@ -30,6 +30,14 @@ def add(parser: pytest.Parser) -> None:
         help="a TOML file that registers known deviations of a custom layer",
     )
     group.addoption(
+        "--arithmetic",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="the arithmetic of a custom layer, instead of the measured one of TensorFlow; may be "
+        "given more than once",
+    )
+    group.addoption(
         "--examples",
         metavar="N",
         help="the number of cases to draw for each property and path (default: the profile's)",

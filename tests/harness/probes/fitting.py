@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from reference import training as reference
-from reference.rounding import FORMATS
+from reference.formats import FORMATS
 from reference.training import Batch, Trainer, adam, exponential_decay, sgd, spread
 from tests.harness import session
 from tests.harness.cases.case import Case, noise, replace

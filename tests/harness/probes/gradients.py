@@ -15,7 +15,7 @@ from reference.gradient import (
     partial_sum_bounds,
     probe,
 )
-from reference.rounding import FORMATS
+from tests.harness import session
 from tests.harness.cases.case import Case, array_from_expression, noise, replace
 from tests.harness.compare.assertions import Mismatch, assert_within
 from tests.harness.compare.runs import Run
@@ -79,7 +79,7 @@ def truncated_to_exact_gradients(case: Case) -> Case:
 
 
 def _exact(case: Case) -> np.ndarray:
-    largest = FORMATS[case.dtype].integers
+    largest = session.current().arithmetics[case.dtype].integers
     return np.array(
         [np.max(size, initial=0) < largest for _, size in partial_sum_bounds(problem(case)).items()]
     )
@@ -311,7 +311,8 @@ def assert_exact_gradients(gradients: dict[str, np.ndarray], case: Case, all_out
     all_outputs: as in `loss_weights`.
     """
     posed = problem(case, all_outputs)
-    expected, largest = backpropagate(posed), FORMATS[case.dtype].integers
+    expected = backpropagate(posed)
+    largest = session.current().arithmetics[case.dtype].integers
     bounds: dict[str, Any] = {"bias": None} | {
         name: np.where(size < largest, 0, np.inf)
         for name, size in partial_sum_bounds(posed).items()
@@ -326,7 +327,9 @@ def assert_backward_steps(run: Run, gradients: dict[str, np.ndarray], case: Case
     gradient at the next step (`reference.gradient.backward_steps`).
     """
     dz = case.recurrence.in_order(gradients["inputs"][..., -case.units :])
-    steps = backward_steps(problem(case), run.outputs, dz, case.dtype)
+    steps = backward_steps(
+        problem(case), run.outputs, dz, session.current().arithmetics[case.dtype]
+    )
     _assert_gradients(gradients, steps.expected, steps.bound, case.dtype)
 
 

@@ -7,8 +7,8 @@ import numpy as np
 from reference import distribution
 from reference.distribution import Distribution as Distribution
 from reference.distribution import rosenblatt, uniform
+from reference.formats import FORMATS
 from reference.initializers import LAPACK_THRESHOLD, ExpectedWeights, Haar, orthogonality_residual
-from reference.rounding import FORMATS
 from tests.harness.compare.assertions import Mismatch, assert_same, assert_within
 from tests.harness.properties.registry import all_properties
 

@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from reference.rounding import FORMATS
+from reference.formats import FORMATS
 from tests.harness import session
 from tests.harness.compare.assertions import Mismatch
 from tests.harness.knowledge import active

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from hypothesis.strategies import SearchStrategy
 
-from reference.rounding import FORMATS
+from reference.formats import FORMATS
 from tests.harness import session
 from tests.harness.cases import corners, plans, strategies
 from tests.harness.cases.case import Case

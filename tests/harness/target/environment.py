@@ -5,6 +5,8 @@ import platform
 
 import numpy as np
 
+from tests.harness import session
+from tests.harness.target.arithmetic import description
 from tests.harness.target.releases import KERAS, KERAS_2, TENSORFLOW, tf
 
 
@@ -26,6 +28,7 @@ def environment() -> dict[str, str]:
         "devices": " ".join(d.name.split(":", 1)[1] for d in tf.config.list_physical_devices()),
         "oneDNN": onednn,
         "TF32": "on" if tf.config.experimental.tensor_float_32_execution_enabled() else "off",
+        "arithmetic": description(session.current().arithmetics),
         "XLA flags": os.environ.get("XLA_FLAGS") or os.environ.get("TF_XLA_FLAGS") or "none",
         "threads": f"{threads.get_inter_op_parallelism_threads() or 'auto'} inter-op, "
         f"{threads.get_intra_op_parallelism_threads() or 'auto'} intra-op",

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from reference.rounding import FORMATS
+from reference.formats import FORMATS
 from tests.harness import session
 from tests.harness.cases import plans
 from tests.harness.cases.case import CALL_ARGUMENTS, CLIP, DEFAULTS

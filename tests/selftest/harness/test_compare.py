@@ -5,7 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from reference.rounding import FORMATS, all_steps
+from reference.arithmetic import DEFAULT
+from reference.formats import FORMATS
+from reference.rounding import all_steps
 from tests.harness import session
 from tests.harness.cases.case import Case
 from tests.harness.compare.assertions import Mismatch, assert_same, assert_within
@@ -226,7 +228,9 @@ def test_wrong_step_does_not_implicate_later_steps():
 def test_bound_separates_accepted_and_rejected_errors():
     c = case(activation="tanh")
     run = right(c)
-    bound = all_steps(c.recurrence, run.outputs, c.inputs, c.initial_state, None, c.dtype).bound
+    bound = all_steps(
+        c.recurrence, run.outputs, c.inputs, c.initial_state, None, DEFAULT[c.dtype]
+    ).bound
     at = (1, 2, 1)  # at the last step, so that no later step starts from it
     assert_steps(Run(changed(run.outputs, at, run.outputs[at] + 0.9 * bound[at]), run.state), c)
     with pytest.raises(Mismatch, match=r"step 2, unit 1\].*1\.1 times the bound"):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
 
-from reference.rounding import FORMATS
+from reference.formats import FORMATS
 from tests.harness.cases import corners, plans, sizes, strategies
 from tests.harness.cases.case import DEFAULTS, Case, evaluate_case_text, noise, replace
 from tests.harness.cases.values import truncated_to_exact

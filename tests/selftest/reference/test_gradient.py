@@ -15,9 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference.activations import ACTIVATIONS
+from reference.arithmetic import DEFAULT
+from reference.formats import FORMATS
 from reference.gradient import GradientProblem, backpropagate, backward_steps, partial_sum_bounds
 from reference.recurrence import Recurrence
-from reference.rounding import FORMATS
 from tests.selftest.reference.test_recurrence import dumb_run, problems, small
 
 H = 1e-150
@@ -262,7 +263,7 @@ def test_float64_backward_pass_is_within_its_bounds(name):
         outputs, _ = r.run(q.inputs, q.initial_state, q.mask)
         got = backpropagate(q)
         dz = r.in_order(got.inputs[..., -r.units :])
-        steps = backward_steps(q, outputs, dz, "float64")
+        steps = backward_steps(q, outputs, dz, DEFAULT["float64"])
         for argument, value in got.items():
             bound = getattr(steps.bound, argument)
             error = np.abs(value - getattr(steps.expected, argument))
@@ -279,10 +280,26 @@ def test_truncated_bfloat16_product_is_within_its_bound():
         q = GradientProblem(
             r, np.zeros((1, 1, 128)), None, None, np.full((1, 1, 1), dz), np.zeros((1, 1))
         )
-        steps = backward_steps(q.with_probe(), np.zeros((1, 1, 1)), q.output_weights, "bfloat16")
+        steps = backward_steps(
+            q.with_probe(), np.zeros((1, 1, 1)), q.output_weights, DEFAULT["bfloat16"]
+        )
         cut = (np.float32(dz * W).view(np.uint32) >> 16 << 16).view(np.float32)
         error = np.abs(cut - steps.expected.inputs[0, 0, :-1])
         assert np.all(error <= steps.bound.inputs[0, 0, :-1])
+
+
+@pytest.mark.parametrize("name", ["elu", "selu", "celu"])
+def test_slope_of_rounded_output_is_within_its_bound(name):
+    """exp(z) - 1 is 0 for a tiny z < 0, and a kernel that sees the output 0 takes the slope of
+    z > 0."""
+    z = -(2.0**-55)
+    r = Recurrence(np.array([[1.0]]), np.zeros((1, 1)), None, name)
+    V, v = np.ones((1, 1, 1)), np.zeros((1, 1))
+    q = GradientProblem(r, np.full((1, 1, 1), z), None, None, V, v).with_probe()
+    right = r.function.slope(np.array(1.0))
+    steps = backward_steps(q, np.zeros((1, 1, 1)), np.full((1, 1, 1), right), DEFAULT["float64"])
+    error = np.abs(right - steps.expected.inputs[0, 0, -1])
+    assert error <= steps.bound.inputs[0, 0, -1]
 
 
 def test_gradient_bound_does_not_grow_with_time():
@@ -295,7 +312,7 @@ def test_gradient_bound_does_not_grow_with_time():
         q = GradientProblem(r, x, None, None, V, v).with_probe()
         outputs, got = q.recurrence.run(q.inputs)[0], backpropagate(q)
         dz = got.inputs[..., -4:]
-        bound = backward_steps(q, outputs, dz, "float64").bound.inputs[..., -4:]
+        bound = backward_steps(q, outputs, dz, DEFAULT["float64"]).bound.inputs[..., -4:]
         next_dz = np.concatenate([np.abs(dz[:, 1:]), np.abs(v[:, None])], axis=1)
         size = next_dz @ np.abs(U).T + np.abs(V)
         assert np.all(bound <= 400 * FORMATS["float64"].u * size)

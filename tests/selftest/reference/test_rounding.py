@@ -1,13 +1,18 @@
 """The rounding bound: never below the error of a correct kernel, and not far above it."""
 
-import itertools
+from dataclasses import replace
 
 import ml_dtypes
 import numpy as np
 import pytest
 
+from reference.arithmetic import DEFAULT
+from reference.formats import FORMATS
+from reference.gradient import GradientProblem
 from reference.recurrence import Recurrence
-from reference.rounding import FORMATS, all_steps, one_step
+from reference.rounding import all_steps, one_step
+from tests.selftest.reference.emulation import Machine
+from tests.selftest.reference.emulation import outputs as outputs_of
 
 NUMPY = {
     "float16": np.float16,
@@ -83,120 +88,7 @@ def test_an_ulp_is_the_spacing_of_the_dtype(dtype):
     assert np.array_equal(FORMATS[dtype].ulp(numbers), spacing)
 
 
-# ------------------------------------------------ soundness: kernels that add in any order
-
-
-CUT_OFF = "in float32, and the lower half cut off"
-"""The order of TensorFlow's MatMul on a processor without bfloat16 instructions."""
-
-
-def orders(dtype):
-    """Return the orders of summation of `added_up` for that dtype."""
-    return ["one by one", "pairwise", *([CUT_OFF] if dtype == "bfloat16" else [])]
-
-
-def added_up(terms, order):
-    """Return the sum along the first axis.
-
-    Each addition rounds to the dtype of the terms, except with CUT_OFF, which truncates the final
-    sum.
-    """
-    if order == CUT_OFF:
-        return (terms.sum(axis=0).view(np.uint32) >> 16).astype(np.uint16).view(ml_dtypes.bfloat16)
-    if order == "pairwise":
-        while len(terms) > 1:
-            odd = terms[len(terms) - len(terms) % 2 :]
-            terms = np.concatenate([terms[0:-1:2] + terms[1::2], odd])
-        return terms[0]
-    total = np.zeros_like(terms[0])
-    for term in terms:
-        total = total + term
-    return total
-
-
-def products(x, w, rng):
-    terms = x.T[:, :, None] * w[:, None, :]  # rounded once each
-    return terms[rng.permutation(len(terms))]
-
-
-def sigmoid(z):
-    with np.errstate(over="ignore"):
-        return 1 / (1 + np.exp(-z))
-
-
-KERNELS = {
-    "tanh": np.tanh,
-    "relu": lambda z: np.maximum(z, 0),
-    "linear": lambda z: z,
-    "sigmoid": sigmoid,
-}
-ASSOCIATIONS = {
-    "(x W + b) + h U": lambda s1, b, s2: (s1 + b) + s2,
-    "(x W + h U) + b": lambda s1, b, s2: (s1 + s2) + b,
-    "x W + (b + h U)": lambda s1, b, s2: s1 + (b + s2),
-}
-ONTO = "the products of h U, added to x W + b one by one"
-"""The association that XLA uses for a batch of one."""
-
-
-def kernel(r, x, h, dtype, order, association, rng):
-    """Return one step, computed in the dtype by NumPy."""
-    kind = np.float32 if order == CUT_OFF else NUMPY[dtype]
-    b = r.bias.astype(NUMPY[dtype])
-    s1 = added_up(products(x.astype(kind), r.kernel.astype(kind), rng), order)
-    terms = products(h.astype(kind), r.recurrent_kernel.astype(kind), rng)
-    if association == ONTO:
-        one_by_one = CUT_OFF if order == CUT_OFF else "one by one"
-        z = added_up(np.concatenate([(s1 + b).astype(kind)[None], terms]), one_by_one)
-    else:
-        z = ASSOCIATIONS[association](s1, b, added_up(terms, order))
-    return KERNELS[r.activation](z).astype(np.float64)
-
-
-def problem(rng, dtype, activation, scale, sizes=None):
-    """Return a recurrence of numbers of the dtype, with inputs and states of many rows."""
-    features, units = sizes or rng.integers(1, 40, 2)
-    rounded = FORMATS[dtype].round
-    W, U = rng.normal(size=(features, units)), rng.normal(size=(units, units)) / units**0.5
-    r = Recurrence(rounded(W), rounded(U), rounded(scale * rng.normal(size=units)), activation)
-    x = rounded(scale * rng.normal(size=(16, features)))
-    h = rounded(rng.uniform(-1, 1, (16, units)) * (1 if activation == "tanh" else scale))
-    return r, x, h
-
-
-@each_dtype
-@pytest.mark.parametrize("activation", KERNELS)
-@pytest.mark.parametrize("scale", [1e-3, 0.1, 1.0, 30.0])
-def test_correct_kernels_are_within_the_bound(activation, dtype, scale):
-    rng = np.random.default_rng([int(scale * 1000), len(activation), len(dtype)])
-    for order, association in itertools.product(orders(dtype), [*ASSOCIATIONS, ONTO]):
-        for sizes in [(1, 1)] * 6 + [None] * 6:  # single terms, where one rounding counts, and any
-            r, x, h = problem(rng, dtype, activation, scale, sizes)
-            value, bound = one_step(r, x, h, dtype)
-            error = np.abs(kernel(r, x, h, dtype, order, association, rng) - value)
-            assert np.all(error <= bound), (order, association, np.max(error / bound))
-
-
-@each_dtype
-def test_correct_kernels_are_within_bound_under_cancellation(dtype):
-    rng = np.random.default_rng(7)
-    ways = itertools.product(KERNELS, orders(dtype), [*ASSOCIATIONS, ONTO])
-    for activation, order, association in ways:
-        r, x, _ = problem(rng, dtype, activation, 1.0, sizes=(12, 12))
-        r = Recurrence(r.kernel, -r.kernel, r.bias, activation)
-        value, bound = one_step(r, x, x, dtype)
-        error = np.abs(kernel(r, x, x, dtype, order, association, rng) - value)
-        assert np.all(error <= bound)
-
-
-def test_flushed_results_are_within_the_bound():
-    # Products, sums and the result may each become zero below the smallest normal number.
-    rng = np.random.default_rng(8)
-    r, x, h = problem(rng, "float32", "linear", 1.0, sizes=(5, 5))
-    smallest = FORMATS["float32"].smallest
-    r = Recurrence(r.kernel, r.recurrent_kernel, r.bias * smallest, "linear")
-    value, bound = one_step(r, x * smallest, h * smallest, "float32")
-    assert np.all(np.abs(value) <= bound)
+# --------------------------------------------------------------------- operands without a bound
 
 
 @each_dtype
@@ -204,7 +96,7 @@ def test_bound_is_infinite_only_if_sum_may_overflow(dtype):
     largest = FORMATS[dtype].largest
     r = Recurrence(np.array([[1.0], [-1.0]]), np.zeros((1, 1)), None, "linear")
     h = np.zeros((2, 1))
-    _, bound = one_step(r, np.array([[largest, largest / 4], [largest / 4, 0]]), h, dtype)
+    _, bound = one_step(r, np.array([[largest, largest / 4], [largest / 4, 0]]), h, DEFAULT[dtype])
     assert np.isinf(bound).tolist() == [[True], [False]]
 
 
@@ -214,7 +106,7 @@ def test_bound_is_infinite_for_infinity_plus_overflow(dtype):
     largest = FORMATS[dtype].largest
     r = Recurrence(-np.ones((2, 1)), np.ones((1, 1)), None, "linear")
     x, h = np.array([[largest, largest], [largest / 4, 1]]), np.full((2, 1), np.inf)
-    value, bound = one_step(r, x, h, dtype)
+    value, bound = one_step(r, x, h, DEFAULT[dtype])
     assert value.tolist() == [[np.inf], [np.inf]]
     assert bound.tolist() == [[np.inf], [0]]
 
@@ -222,7 +114,7 @@ def test_bound_is_infinite_for_infinity_plus_overflow(dtype):
 def test_non_finite_operands_have_a_zero_bound():
     r = Recurrence(np.ones((1, 1)), np.ones((1, 1)), None, "linear")
     x = np.array([[np.inf], [np.nan], [np.inf]])
-    value, bound = one_step(r, x, np.array([[0], [0], [-np.inf]]), "float32")
+    value, bound = one_step(r, x, np.array([[0], [0], [-np.inf]]), DEFAULT["float32"])
     assert np.array_equal(value, [[np.inf], [np.nan], [np.nan]], equal_nan=True)
     assert bound.tolist() == [[0], [0], [0]]
 
@@ -232,16 +124,14 @@ def test_non_finite_operands_have_a_zero_bound():
 
 def long_run(dtype, factor=1.0, seed=0):
     """Return a recurrence, inputs, and the outputs of a kernel that uses U * factor."""
-    rng = np.random.default_rng(seed)
-    r, _, _ = problem(rng, dtype, "tanh", 0.3, sizes=(4, 8))
-    x = FORMATS[dtype].round(0.5 * rng.normal(size=(8, 40, 4)))
+    rng, rounded = np.random.default_rng(seed), FORMATS[dtype].round
+    W, U = rng.normal(size=(4, 8)), rng.normal(size=(8, 8)) / 8**0.5
+    r = Recurrence(rounded(W), rounded(U), rounded(0.3 * rng.normal(size=8)), "tanh")
+    x = rounded(0.5 * rng.normal(size=(8, 40, 4)))
     # In float64, U * factor keeps three digits of the difference, because 1e-13 is 450 eps.
-    taken = Recurrence(r.kernel, FORMATS[dtype].round(r.recurrent_kernel * factor), r.bias, "tanh")
-    h, outputs = np.zeros((8, 8)), []
-    for t in range(40):
-        h = kernel(taken, x[:, t], h, dtype, "one by one", "(x W + b) + h U", rng)
-        outputs.append(h)
-    return r, x, np.stack(outputs, axis=1)
+    taken = replace(r, recurrent_kernel=rounded(r.recurrent_kernel * factor))
+    posed = GradientProblem(taken, x, None, None, np.zeros(0), np.zeros(0))
+    return r, x, outputs_of(Machine(DEFAULT[dtype], "one by one", rng), posed, np.tanh)
 
 
 @pytest.mark.parametrize(("dtype", "relative"), [("float32", 1e-5), ("float64", 1e-13)])
@@ -249,7 +139,7 @@ def long_run(dtype, factor=1.0, seed=0):
 def test_slightly_wrong_recurrent_kernel_exceeds_the_bound(dtype, relative, seed):
     for factor, seen in ((1.0, False), (1 + relative, True), (1 - relative, True)):
         r, x, outputs = long_run(dtype, factor, seed)
-        steps = all_steps(r, outputs, x, None, None, dtype)
+        steps = all_steps(r, outputs, x, None, None, DEFAULT[dtype])
         assert np.any(np.abs(outputs - steps.expected) > steps.bound) == seen
 
 
@@ -257,13 +147,13 @@ def test_slightly_wrong_recurrent_kernel_exceeds_the_bound(dtype, relative, seed
 def test_error_of_four_bounds_is_detected_anywhere(dtype):
     r, x, outputs = long_run(dtype)
     rng = np.random.default_rng(1)
-    bound = all_steps(r, outputs, x, None, None, dtype).bound
+    bound = all_steps(r, outputs, x, None, None, DEFAULT[dtype]).bound
     for _ in range(100):
         at = tuple(rng.integers(0, outputs.shape))
         wrong = outputs.copy()
         # Correct to one bound, off by four, rounded by less than one: at least two remain.
         wrong[at] = FORMATS[dtype].round(wrong[at] + rng.choice([-4, 4]) * bound[at])
-        steps = all_steps(r, wrong, x, None, None, dtype)
+        steps = all_steps(r, wrong, x, None, None, DEFAULT[dtype])
         assert np.abs(wrong - steps.expected)[at] > steps.bound[at]
 
 
@@ -271,14 +161,14 @@ def test_error_of_four_bounds_is_detected_anywhere(dtype):
 def test_bound_is_a_small_multiple_of_roundoff(dtype):
     # Ten roundings of terms of at most 1/2 and tanh's own error, in units of 2 u.
     r = Recurrence(np.array([[0.5]]), np.array([[0.5]]), np.array([0.125]), "tanh")
-    _, bound = one_step(r, np.array([[0.5]]), np.array([[0.5]]), dtype)
+    _, bound = one_step(r, np.array([[0.5]]), np.array([[0.5]]), DEFAULT[dtype])
     form = FORMATS[dtype]
     assert bound < (5 + r.function.kernel_error[dtype]) * 2 * form.u + 10 * form.smallest
 
 
 def test_the_bound_does_not_grow_along_the_sequence():
     r, x, outputs = long_run("float32")
-    bound = all_steps(r, outputs, x, None, None, "float32").bound
+    bound = all_steps(r, outputs, x, None, None, DEFAULT["float32"]).bound
     assert np.max(bound[:, 20:]) < 2 * np.max(bound[:, :20])
 
 
@@ -297,7 +187,7 @@ def held(outputs, inputs, start=None, mask=None, **options):
         np.array(inputs, float).reshape(1, -1, 1),
         None if start is None else np.array([[start]], float),
         None if mask is None else np.array([mask]),
-        "float32",
+        DEFAULT["float32"],
     )
     bounded = (steps.bound > 0).ravel().tolist()
     return steps.expected.ravel().tolist(), bounded, steps.final_state.ravel().tolist()
@@ -352,7 +242,7 @@ def test_each_row_uses_its_own_mask():
         np.array([[[1.0], [2.0]], [[3.0], [4.0]]]),
         None,
         np.array([[True, False], [False, True]]),
-        "float32",
+        DEFAULT["float32"],
     )
     assert steps.expected.ravel().tolist() == [1, 1, 0, 4]
     assert (steps.bound > 0).ravel().tolist() == [True, False, False, True]
@@ -362,7 +252,7 @@ def test_each_row_uses_its_own_mask():
 @pytest.mark.parametrize(("batch", "time"), [(0, 3), (2, 0), (0, 0)])
 def test_empty_runs_have_no_steps_to_check(batch, time):
     x = np.zeros((batch, time, 1))
-    steps = all_steps(RUNNING_SUM, x, x, np.full((batch, 1), 5.0), None, "float32")
+    steps = all_steps(RUNNING_SUM, x, x, np.full((batch, 1), 5.0), None, DEFAULT["float32"])
     assert steps.expected.shape == steps.bound.shape == (batch, time, 1)
     assert steps.final_state.tolist() == [[5]] * batch
 
@@ -375,12 +265,12 @@ def test_flushed_operands_are_within_the_bound(dtype):
         x = form.round(rng.uniform(-2, 2, (50, 6)) * form.smallest)
         W = form.round(rng.uniform(-1, 1, (6, 4)) * magnitude)
         recurrence = Recurrence(W, np.zeros((4, 4)), None, "linear")
-        expected, bound = one_step(recurrence, x, np.zeros((50, 4)), dtype)
+        expected, bound = one_step(recurrence, x, np.zeros((50, 4)), DEFAULT[dtype])
         flushed = np.where(np.abs(x) < form.smallest, 0, x) @ W
         assert np.any(flushed != expected)
         assert np.all(np.abs(flushed - expected) <= bound)
         # Without subnormal operands the bound does not change.
         normal = np.where(np.abs(x) < form.smallest, form.smallest, x)
-        _, bound = one_step(recurrence, normal, np.zeros((50, 4)), dtype)
+        _, bound = one_step(recurrence, normal, np.zeros((50, 4)), DEFAULT[dtype])
         size = np.abs(normal) @ np.abs(W)
         assert np.all(bound <= 24 * form.u * size + 20 * form.smallest)
