@@ -7,12 +7,13 @@ axis (the units) where the activation couples them. The formulas are those in th
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from reference.arithmetic import Arithmetic
 from reference.formats import Array
+from reference.kernel_errors import DERIVATIVE_ERRORS, VALUE_ERRORS
 
 Function = Callable[[Array], Array]
 
@@ -30,9 +31,6 @@ class Activation:
         for an activation that couples the units of a row.
     extremes: the local extrema of f'. The largest and smallest value of f' on an interval lie at
         one of them or at an end of the interval.
-    kernel_error: the largest error of a correct kernel, by dtype, in units in the last place of
-        max(|f(z)|, scale(z)): the largest error measured on TensorFlow 2.12 to 2.21, eager and XLA,
-        plus at least an eighth. `tests/simple_rnn/test_activations.py` compares with it.
     scale: the size of the terms of the documented formula, where they cancel.
     jump: (position, size) of the discontinuities of f in |z|.
     row_spread: sup of |f(z') - f(z)| over |z' - z| <= rho, where units are coupled.
@@ -45,11 +43,14 @@ class Activation:
         are coupled.
     row_pullback_error: the bound of its error where units are coupled: a function of z, rho, g, the
         error of g, and the roundoff of the kernel.
+    kernel_error: K, the largest error of a correct kernel, by dtype, in units in the last place of
+        max(|f(z)|, scale(z)).
+    derivative_error: c, the largest error of a correct kernel of the gradient, by dtype, in unit
+        roundoffs of |g| slope_size(z). Both are from `kernel_errors.py`.
     """
 
     f: Function
     derivative: Function
-    kernel_error: Mapping[str, float]
     extremes: tuple[float, ...] = ()
     scale: Function | None = None
     jump: tuple[float, float] | None = None
@@ -59,6 +60,8 @@ class Activation:
     slope_scale: Function | None = None
     row_pullback: Callable[[Array, Array], Array] | None = None
     row_pullback_error: Callable[..., Array] | None = None
+    kernel_error: Mapping[str, float] = field(default_factory=dict)
+    derivative_error: Mapping[str, float] = field(default_factory=dict)
 
     def spread(self, z: Array, rho: Array) -> Array:
         """Return an upper bound of |f(z') - f(z)| over all |z' - z| <= rho; all (..., units)."""
@@ -95,23 +98,26 @@ class Activation:
 
         z, g: (..., units). rho, error: the bounds of the errors of z and g.
 
-        A kernel may compute the slope from the output, such as 1 - y^2 for tanh. The slope then
-        errs by at most twice the error of y, K ulp(y) <= 2 K u, and by at most four more roundings.
-        A slope that is computed from z errs by no more. An activation with exact kernels has exact
-        slopes.
+        A kernel may compute the slope from the output, such as 1 - y^2 for tanh, and multiply by g
+        in several operations. All this is in the measured error c of the gradient. An activation
+        that couples the units has the roundoff 2 u (2 K + 4) per term: the slope errs by at most
+        twice the error of y, K ulp(y) <= 2 K u, and by at most four more roundings.
         """
         K, u = self.kernel_error[arithmetic.form.name], arithmetic.u
-        roundoff = 2 * u * (2 * K + 4) if K else 0.0
         if self.row_pullback_error is not None:
-            return self.row_pullback_error(z, rho, g, error, roundoff)
+            return self.row_pullback_error(z, rho, g, error, 2 * u * (2 * K + 4))
         slope = np.abs(self.derivative(z))
-        scale = np.maximum(1, slope)
-        if self.slope_scale is not None:
-            scale = np.maximum(scale, np.abs(self.slope_scale(z)))
         if self.kink_from_output:
             rho = rho + K * arithmetic.form.ulp(self.magnitude(z))
-        off = self.slope_spread(z, rho) + roundoff * scale
-        return (slope + off) * error + off * np.abs(g) + 2 * u * (slope + off) * np.abs(g)
+        off = self.slope_spread(z, rho)
+        off = off + self.derivative_error[arithmetic.form.name] * u * (self.slope_size(z) + off)
+        return (slope + off) * error + off * np.abs(g)
+
+    def slope_size(self, z: Array) -> Array:
+        """Return max(1, |f'(z)|, slope_scale(z)): the error of f' is relative to it."""
+        size = np.maximum(1, np.abs(self.derivative(z)))
+        scale = self.slope_scale
+        return size if scale is None else np.maximum(size, np.abs(scale(z)))
 
     def magnitude(self, z: Array) -> Array:
         """Return max(|f(z)|, scale(z)): the kernel's error is relative to it."""
@@ -165,7 +171,9 @@ def _sparsemax(z):
     ordered = -np.sort(-z, axis=-1)
     k = np.arange(1, z.shape[-1] + 1)
     total = np.cumsum(ordered, axis=-1)
-    size = np.sum(1 + k * ordered > total, axis=-1, keepdims=True)
+    support = 1 + k * ordered > total
+    support[..., 0] = True  # 1 + z > z, also where the sum rounds to z
+    size = np.sum(support, axis=-1, keepdims=True)
     tau = (np.take_along_axis(total, size - 1, axis=-1) - 1) / size
     return np.maximum(z - tau, 0)
 
@@ -231,11 +239,6 @@ def _sparsemax_spread(z, rho):
     return np.sqrt(np.sum(rho * rho, axis=-1, keepdims=True)) + 0 * z
 
 
-def _errors(float16, bfloat16, float32, float64):
-    return {"float16": float16, "bfloat16": bfloat16, "float32": float32, "float64": float64}
-
-
-_EXACT = _errors(0, 0, 0, 0)
 # Klambauer et al., Self-Normalizing Neural Networks, NIPS 2017, equation 14; the documentation
 # rounds them to 1.05070098 and 1.67326324.
 _SELU_SCALE, _SELU_ALPHA = 1.0507009873554804934, 1.6732632423543772848
@@ -257,7 +260,6 @@ def _elu(scale, alpha):
     return Activation(
         lambda z: scale * np.where(z > 0, z, alpha * np.expm1(np.minimum(z, 0))),
         lambda z: scale * np.where(z > 0, 1, alpha * np.exp(np.minimum(z, 0))),
-        _errors(2, 2, 3, 3),
         extremes=(0,),
         scale=lambda z: scale * alpha * _step(z <= 0),  # the documented formula is exp(z) - 1
         kink_from_output=True,
@@ -268,34 +270,28 @@ def _hard_sigmoid(slope):
     return Activation(
         lambda z: np.clip(slope * z + 0.5, 0, 1),
         lambda z: slope * _step(np.abs(z) <= 0.5 / slope),
-        _errors(1, 1, 1, 1),
         extremes=(0,),
         scale=lambda z: _step(np.abs(z) < 1 / slope),
     )
 
 
-ACTIVATIONS: dict[str, Activation] = {
-    "linear": Activation(lambda z: z, _one, _EXACT),
-    "relu": Activation(
-        lambda z: np.maximum(z, 0), lambda z: _step(z >= 0), _EXACT, slope_at_zero=0.0
-    ),
+_FORMULAS: dict[str, Activation] = {
+    "linear": Activation(lambda z: z, _one),
+    "relu": Activation(lambda z: np.maximum(z, 0), lambda z: _step(z >= 0), slope_at_zero=0.0),
     "tanh": Activation(
-        np.tanh, lambda z: 1 / np.cosh(np.minimum(np.abs(z), 300)) ** 2, _errors(1, 1, 8, 16), (0,)
+        np.tanh, lambda z: 1 / np.cosh(np.minimum(np.abs(z), 300)) ** 2, extremes=(0,)
     ),
-    "sigmoid": Activation(
-        _sigmoid, lambda z: _sigmoid(z) * _sigmoid(-z), _errors(3, 3, 8, 4), (0,)
-    ),
+    "sigmoid": Activation(_sigmoid, lambda z: _sigmoid(z) * _sigmoid(-z), extremes=(0,)),
     "softsign": Activation(
-        lambda z: z / (np.abs(z) + 1), lambda z: (np.abs(z) + 1) ** -2, _errors(2, 2, 2, 2), (0,)
+        lambda z: z / (np.abs(z) + 1), lambda z: (np.abs(z) + 1) ** -2, extremes=(0,)
     ),
-    "softplus": Activation(_softplus, _sigmoid, _errors(9, 9, 9, 9)),
-    "exponential": Activation(np.exp, np.exp, _errors(1, 1, 2, 3)),
+    "softplus": Activation(_softplus, _sigmoid),
+    "exponential": Activation(np.exp, np.exp),
     "elu": _elu(1, 1),
     "selu": _elu(_SELU_SCALE, _SELU_ALPHA),
     "gelu": Activation(
         lambda z: z * _normal_cdf(z),
         _gelu_derivative,
-        _errors(3, 3, 4, 4),
         extremes=(-math.sqrt(2), math.sqrt(2)),
         scale=lambda z: z,
         slope_scale=lambda z: z,
@@ -303,14 +299,12 @@ ACTIVATIONS: dict[str, Activation] = {
     "silu": Activation(
         lambda z: z * _sigmoid(z),
         _silu_derivative,
-        _errors(4, 4, 9, 4),
         extremes=(-2.399357280520, 2.399357280520),
         slope_scale=lambda z: z,
     ),
     "mish": Activation(
         lambda z: z * np.tanh(_softplus(z)),
         _mish_derivative,
-        _errors(9, 9, 9, 9),
         extremes=(-2.2564, 1.4906),
         slope_scale=lambda z: z,
     ),
@@ -319,7 +313,6 @@ ACTIVATIONS: dict[str, Activation] = {
     "softmax": Activation(
         _softmax,
         coupled,
-        _errors(8, 3, 5, 7),
         scale=lambda z: _softmax(z) * (1 + _below_the_row_maximum(z)),
         row_spread=_softmax_spread,
         row_pullback=_softmax_pullback,
@@ -328,30 +321,25 @@ ACTIVATIONS: dict[str, Activation] = {
     "leaky_relu": Activation(
         lambda z: np.where(z > 0, z, 0.2 * z),
         lambda z: np.where(z >= 0, 1, 0.2),
-        _errors(1, 1, 1, 1),
     ),
     "relu6": Activation(
-        lambda z: np.clip(z, 0, 6), lambda z: _step((z >= 0) & (z <= 6)), _EXACT, extremes=(3,)
+        lambda z: np.clip(z, 0, 6), lambda z: _step((z >= 0) & (z <= 6)), extremes=(3,)
     ),
     "hard_tanh": Activation(
-        lambda z: np.clip(z, -1, 1), lambda z: _step(np.abs(z) <= 1), _EXACT, extremes=(0,)
+        lambda z: np.clip(z, -1, 1), lambda z: _step(np.abs(z) <= 1), extremes=(0,)
     ),
     "hard_silu": Activation(
         lambda z: z * np.clip(z / 6 + 0.5, 0, 1),
         lambda z: np.where(np.abs(z) <= 3, (2 * z + 3) / 6, _step(z > 3)),
-        _errors(2, 2, 3, 3),
         extremes=(-3, 3),
         scale=lambda z: z * _step(np.abs(z) < 6),
         slope_scale=lambda z: z * _step(np.abs(z) < 6),
     ),
     "celu": _elu(1, 1),
-    "log_sigmoid": Activation(
-        lambda z: -_softplus(-z), lambda z: _sigmoid(-z), _errors(9, 9, 9, 9)
-    ),
+    "log_sigmoid": Activation(lambda z: -_softplus(-z), lambda z: _sigmoid(-z)),
     "log_softmax": Activation(
         _log_softmax,
         coupled,
-        _errors(4, 4, 4, 4),
         scale=lambda z: np.maximum(1, _below_the_row_maximum(z)),
         row_spread=_log_softmax_spread,
         row_pullback=_log_softmax_pullback,
@@ -360,7 +348,6 @@ ACTIVATIONS: dict[str, Activation] = {
     "sparsemax": Activation(
         _sparsemax,
         coupled,
-        _errors(16, 16, 16, 16),
         scale=lambda z: np.sum(np.abs(z), axis=-1, keepdims=True) + 0 * z,
         row_spread=_sparsemax_spread,
         row_pullback=_sparsemax_pullback,
@@ -369,44 +356,47 @@ ACTIVATIONS: dict[str, Activation] = {
     "squareplus": Activation(
         lambda z: (z + np.sqrt(z * z + 4)) / 2,
         lambda z: (1 + z / np.sqrt(z * z + 4)) / 2,
-        _errors(3, 3, 3, 3),
         scale=lambda z: z,
     ),
     "sparse_plus": Activation(
         lambda z: np.where(z >= 1, z, np.where(z <= -1, 0, (z + 1) ** 2 / 4)),
         lambda z: np.clip((z + 1) / 2, 0, 1),
-        _errors(2, 2, 2, 2),
         scale=lambda z: _step(np.abs(z) < 1),
     ),
     "sparse_sigmoid": Activation(
         lambda z: np.clip((z + 1) / 2, 0, 1),
         lambda z: 0.5 * _step(np.abs(z) <= 1),
-        _errors(1, 1, 1, 1),
         extremes=(0,),
     ),
     "soft_shrink": Activation(
         lambda z: np.sign(z) * np.maximum(np.abs(z) - 0.5, 0),
         lambda z: _step(np.abs(z) >= 0.5),
-        _errors(1, 1, 1, 1),
         extremes=(0,),
     ),
     "hard_shrink": Activation(
         lambda z: np.where(np.abs(z) > 0.5, z, 0),
         lambda z: _step(np.abs(z) >= 0.5),
-        _EXACT,
         extremes=(0,),
         jump=(0.5, 0.5),
     ),
     "tanh_shrink": Activation(
         lambda z: z - np.tanh(z),
         lambda z: np.tanh(z) ** 2,
-        _errors(2, 2, 6, 6),
         extremes=(0,),
         scale=lambda z: z,
     ),
 }
+_FORMULAS["swish"] = _FORMULAS["silu"]
+_FORMULAS["hard_swish"] = _FORMULAS["hard_silu"]
+
+ACTIVATIONS: dict[str, Activation] = {
+    name: replace(
+        activation,
+        kernel_error=VALUE_ERRORS.get(name, {}),
+        derivative_error=DERIVATIVE_ERRORS.get(name, {}),
+    )
+    for name, activation in _FORMULAS.items()
+}
 """Every activation that the documentation names, by its name, without `threshold` and `glu`.
 SimpleRNN cannot use these by name: `threshold` needs two arguments, and `glu` halves the number of
 units."""
-ACTIVATIONS["swish"] = ACTIVATIONS["silu"]
-ACTIVATIONS["hard_swish"] = ACTIVATIONS["hard_silu"]

@@ -314,7 +314,7 @@ def _preactivation_gradients(run: _BackwardPass, g: _Sum) -> tuple[Array, Array,
     pre = preactivation(run.problem.recurrence, run.x, run.states[:, :-1], a)
     dz = np.where(run.used[:, :, None], act.pullback(pre.z, g.value), 0)
     error = act.pullback_error(pre.z, pre.rho, g.value, g.error, a)
-    error = error + a.lost * (2 + np.abs(g.value) + g.error + np.abs(pre.z))
+    error = error + run.form.smallest * (2 + np.abs(g.value) + g.error + np.abs(pre.z))
     error = error + a.term_error * (np.abs(dz) + error)
     reach = np.maximum(pre.size + pre.rho, np.maximum(g.size, np.abs(dz)) + error)
     reach = np.maximum(reach, np.abs(act.f(pre.z)))

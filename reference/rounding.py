@@ -31,11 +31,12 @@ The maximum is over the three associations. With E from there,
 
 and the output is within
 
-    sup |act(z') - act(z)| over |z' - z| <= rho  +  K ulp(...)  +  (1 + |z|) lost
+    sup |act(z') - act(z)| over |z' - z| <= rho  +  K ulp(...)  +  (1 + |z|) smallest
 
-of act(z). K and its scale are the activation's entries in `activations.py`. `lost` is the most that
-one result loses below the normal numbers. The last term stands for an intermediate result of the
-activation that was lost and then multiplied by z.
+of act(z). K and its scale are the activation's entries in `activations.py`. `smallest` is the
+smallest normal number. The last term stands for an intermediate result of the activation below it
+that is lost, or whose reciprocal overflows, and is then multiplied by z: in float16, XLA's sigmoid
+is 0 from -11.1 on, because exp(11.1) exceeds 65504.
 """
 
 from dataclasses import dataclass
@@ -109,7 +110,7 @@ def one_step(recurrence: Recurrence, x: Array, state: Array, arithmetic: Arithme
         pre = preactivation(recurrence, x, state, arithmetic)
         value, spread = act.f(pre.z), act.spread(pre.z, pre.rho)
         kernel = act.kernel_error[form.name] * form.ulp(act.magnitude(pre.z) + spread)
-        bound = spread + kernel + (1 + np.abs(pre.z)) * arithmetic.lost
+        bound = spread + kernel + (1 + np.abs(pre.z)) * form.smallest
         finite, summed = np.isfinite(pre.size), pre
         if not np.all(finite):
             x, state = (np.where(np.isfinite(given), given, 0) for given in (x, state))

@@ -11,11 +11,12 @@ one row. With weights w and the entries that are not masked,
 so that the weight of an entry in the sum, its *share*, is w_i / number, or 0 where it is masked.
 
 **Tolerance.** Rounding errors of the gradients accumulate in the weights; their growth depends on
-the problem. So `spread` repeats the training `DISTURBED_RUNS` times, adds a random
-disturbance of the size of the rounding errors to every gradient, and takes the largest distance
-from the undisturbed run (the CESTAC method: Vignes, Mathematics and Computers in Simulation 35,
-1993). The disturbance is `ROUNDINGS` unit roundoffs of the largest element: the sums have tens to
-hundreds of terms, and k rounding errors of random sign add up to about sqrt(k) of them.
+the problem. So `spread` repeats the training `DISTURBED_RUNS` times, adds a random disturbance of
+the size of the rounding errors to every gradient, and takes the largest distance from the
+undisturbed run (the CESTAC method: Vignes, Mathematics and Computers in Simulation 35, 1993). That
+is an estimate and no bound: six runs may miss the largest error. The disturbance is `ROUNDINGS`
+unit roundoffs of the largest element: the sums have tens to hundreds of terms, and k rounding
+errors of random sign add up to about sqrt(k) of them.
 """
 
 import itertools

@@ -6,7 +6,7 @@ import pytest
 from reference.training import Trainer, rounding_spread, sgd, train
 from tests.harness import session
 from tests.harness.cases.case import CLIP, Case, noise
-from tests.harness.compare.assertions import Mismatch, assert_same, assert_within
+from tests.harness.compare.assertions import Mismatch, assert_near, assert_same, assert_within
 from tests.harness.probes.processes.devices import (
     DEVICES,
     mirrored_dropout,
@@ -47,10 +47,10 @@ def test_mirrored_training_matches_one_device(rows):
         mirrored_training, trainer().weights, x, y, BATCH, RATE, EPOCHS, devices=DEVICES
     )
     batches = [(x[i : i + BATCH], y[i : i + BATCH]) for i in range(0, rows, BATCH)] * EPOCHS
-    expected, bound = train(trainer, batches).weights, rounding_spread(trainer, batches).weights
+    expected, spread = train(trainer, batches).weights, rounding_spread(trainer, batches).weights
     for name, wanted in expected.items():
-        far = np.broadcast_to(bound[name], wanted.shape)
-        assert_within(name, weights[name], wanted, far, "float64")
+        far = np.broadcast_to(spread[name], wanted.shape)
+        assert_near(name, weights[name], wanted, far, "float64")
 
 
 @pytest.mark.parametrize("rows", usual((BATCH + 1,), (2 * BATCH, BATCH + 1)))

@@ -16,9 +16,8 @@ import pytest
 
 from reference.initializers import glorot_limit
 from reference.training import Trainer, Training, adam, cross_entropy, rounding_spread, train
-from tests.harness import session
 from tests.harness.cases.case import noise
-from tests.harness.compare.assertions import assert_within
+from tests.harness.compare.assertions import assert_near
 from tests.harness.probes.training import float64_floatx, train_with_fit, training_model
 from tests.harness.target import layer
 from tests.harness.target.calls import layer_call
@@ -105,15 +104,13 @@ def promised(record_property):
         pytest.skip(f"not applicable: needs {', '.join(sorted(missing))}")
 
 
-def test_name_model_matches_the_reference_training(both, record_property):
+def test_name_model_matches_the_reference_training(both):
     (got, _), (expected, _) = both
-    bound = rounding_spread(trainer, batches())
-    session.current().largest_ratio = 0.0
-    assert_within("losses", got.losses, expected.losses, 0 * got.losses + bound.losses, "float64")
+    spread = rounding_spread(trainer, batches())
+    assert_near("losses", got.losses, expected.losses, 0 * got.losses + spread.losses, "float64")
     for name, weight in expected.weights.items():
-        tolerance = np.full(weight.shape, bound.weights[name])
-        assert_within(name, got.weights[name], weight, tolerance, "float64")
-    record_property("error/bound", session.current().largest_ratio)
+        tolerance = np.full(weight.shape, spread.weights[name])
+        assert_near(name, got.weights[name], weight, tolerance, "float64")
 
 
 def test_name_model_predicts_the_reference_names(both):

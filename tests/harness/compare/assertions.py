@@ -34,8 +34,24 @@ def assert_within(what: str, got, expected, bound, dtype: str) -> None:
     """Raise Mismatch unless |got - expected| <= bound elementwise.
 
     got, expected, bound: arrays of one shape. NaN is accepted only where NaN is expected. Infinity
-    is accepted if expected +- bound reaches the overflow threshold of the dtype.
+    is accepted if expected +- bound reaches the overflow threshold of the dtype. The largest
+    error/bound is recorded.
     """
+    ratio = _assert_at_most("bound", what, got, expected, bound, dtype)
+    run = session.current()
+    run.largest_ratio = max(run.largest_ratio, ratio)
+
+
+def assert_near(what: str, got, expected, tolerance, dtype: str) -> None:
+    """Raise Mismatch as `assert_within`, for a tolerance that is an estimate and not a bound.
+
+    error/tolerance is not recorded: it does not mean what error/bound means.
+    """
+    _assert_at_most("tolerance", what, got, expected, tolerance, dtype)
+
+
+def _assert_at_most(limit: str, what: str, got, expected, bound, dtype: str) -> float:
+    """Return the largest error/bound; limit: what to call the bound in the message."""
     got, expected, bound = (np.asarray(a) for a in (got, expected, bound))
     _assert_shape(what, got, expected.shape)
     largest = FORMATS[dtype].largest
@@ -50,13 +66,12 @@ def assert_within(what: str, got, expected, bound, dtype: str) -> None:
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             times = np.where(right, -1, np.where(np.isnan(error), np.inf, error / bound))
         at = _worst(times)
-        excess = f", {float(times[at]):.3g} times the bound {float(bound[at]):.3g}"
+        excess = f", {float(times[at]):.3g} times the {limit} {float(bound[at]):.3g}"
         raise Mismatch(
             f"{what}{_where(~right, at)}: expected {_number(expected[at])}, got {_number(got[at])}"
             + (excess if bound[at] > 0 else " (exact)")
         )
-    run = session.current()
-    run.largest_ratio = max(run.largest_ratio, float(np.max(ratios, initial=0)))
+    return float(np.max(ratios, initial=0))
 
 
 def _assert_shape(what: str, got: np.ndarray, shape: tuple) -> None:

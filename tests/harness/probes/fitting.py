@@ -17,7 +17,7 @@ from reference.formats import FORMATS
 from reference.training import Batch, Trainer, adam, exponential_decay, sgd, spread
 from tests.harness import session
 from tests.harness.cases.case import Case, noise, replace
-from tests.harness.compare.assertions import Mismatch, assert_same, assert_within
+from tests.harness.compare.assertions import Mismatch, assert_near, assert_same
 from tests.harness.paths import feeds
 from tests.harness.paths.feeds import MASK_VALUE, Feed
 from tests.harness.probes.training import (
@@ -228,7 +228,7 @@ def assert_evaluate_matches_reference(problem: Problem, feed: Feed) -> None:
 
 def assert_all_within(got: Mapping, run: Callable, problem: Problem, feed: Feed) -> None:
     """Raise Mismatch unless the results are those of the reference `run`, within rounding."""
-    expected, bounds = run(lambda gradient: gradient), spread(run, FORMATS["float32"].u)
+    expected, tolerances = run(lambda gradient: gradient), spread(run, FORMATS["float32"].u)
     skipped = set() if problem.setup.weighted else {"weighted_mae", "val_weighted_mae"}
     if problem.setup.sequences and feed is feeds.PADDED_DATASET:
         # No sentence says what a metric means over batches of unlike lengths.
@@ -237,8 +237,8 @@ def assert_all_within(got: Mapping, run: Callable, problem: Problem, feed: Feed)
         if name not in got:
             raise Mismatch(f"{name} is missing")
         wanted = np.asarray(expected[name])
-        bound = np.broadcast_to(bounds[name], wanted.shape)
-        assert_within(name, np.asarray(got[name]), wanted, bound, "float32")
+        tolerance = np.broadcast_to(tolerances[name], wanted.shape)
+        assert_near(name, np.asarray(got[name]), wanted, tolerance, "float32")
 
 
 def assert_steps_per_execution(problem: Problem, feed: Feed) -> None:

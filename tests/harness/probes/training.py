@@ -15,7 +15,7 @@ from reference.training import (
     sgd,
     train,
 )
-from tests.harness.compare.assertions import assert_same, assert_within
+from tests.harness.compare.assertions import assert_near, assert_same
 from tests.harness.target import layer
 from tests.harness.target.calls import layer_call
 from tests.harness.target.releases import tf, tf_variable, train_once
@@ -120,12 +120,12 @@ def assert_matches_reference_training(
         got = run(made, batches, optimizer(), loss())
     if rates:
         batches = with_dropout_masks(batches, steps, rates)
-    expected, bound = train(make_trainer, batches), rounding_spread(make_trainer, batches)
+    expected, spread = train(make_trainer, batches), rounding_spread(make_trainer, batches)
     for what, value, wanted, tolerance in [
-        ("losses", got.losses, expected.losses, bound.losses),
-        *((n, got.weights[n], expected.weights[n], bound.weights[n]) for n in expected.weights),
+        ("losses", got.losses, expected.losses, spread.losses),
+        *((n, got.weights[n], expected.weights[n], spread.weights[n]) for n in expected.weights),
     ]:
-        assert_within(what, value, wanted, np.broadcast_to(tolerance, wanted.shape), "float64")
+        assert_near(what, value, wanted, np.broadcast_to(tolerance, wanted.shape), "float64")
     return got
 
 

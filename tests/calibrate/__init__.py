@@ -1,0 +1,1 @@
+"""Measure the errors of TensorFlow's activations: `python -m tests.calibrate`."""
