@@ -38,7 +38,6 @@ from tests.harness.probes.gradients import (
     second_derivatives,
     separate_gradient_calls,
     truncated_to_exact_gradients,
-    with_a_row_of_zeros,
     with_probe_features,
 )
 from tests.harness.properties.generated import generated
@@ -129,12 +128,11 @@ def test_mixed_policy_gradients_are_within_rounding(case, path):
         "time": (1, 2, 3),
         "large": (None,),
         "mask": (None, "random"),  # other masks may mask every step
-        "use_bias": (False,),
     },
     paths=(EAGER,),
     needs={"activation"},
     exhaustive_over=("activation",),
-    prepare=with_a_row_of_zeros,
+    prepare=with_probe_features,
     script=script,
 )
 def test_each_activation_has_the_documented_slope(case, path):

@@ -201,8 +201,8 @@ def through(name):
 
 
 def masking_chain(made):
-    """Return Masking, layers that pass on inputs and mask unchanged, and the layer, as one functional
-    model in a tf.function."""
+    """Return Masking, layers that pass on inputs and mask unchanged, and the layer, in one trace of
+    a functional model."""
 
     def call(x, mask):
         x, dtype = blank_masked_steps(x, mask), made.compute_dtype

@@ -58,18 +58,6 @@ def with_probe_features(case: Case) -> Case:
     return replace(case, kernel=kernel, inputs=inputs)
 
 
-def with_a_row_of_zeros(case: Case) -> Case:
-    """Return the case as `with_probe_features`, with zeros in its first row: without bias, z = 0.
-
-    At 0 most activations change their formula, and random numbers never meet it.
-    """
-    first = np.arange(case.batch)[:, None] < 1
-    state = case.initial_state
-    state = state if state is None else np.where(first, 0.0, state)
-    case = case.with_inputs(np.broadcast_to(first, (case.batch, case.time)), 0.0)
-    return with_probe_features(replace(case, initial_state=state))
-
-
 def truncated_to_exact_gradients(case: Case) -> Case:
     """Return the case with as many steps as its backward pass is exact for, at least one."""
     return next(
