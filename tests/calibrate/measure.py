@@ -35,8 +35,9 @@ class Measured:
 
     value: its error in ULP of max(|f(z)|, scale(z)). derivative: the error of the gradient for a
     gradient g of the output from 1 to 2, in g u max(1, |f'(z)|, slope_scale(z)). Both are without
-    what `rounding.py` and `gradient.py` allow for results below the normal numbers. wrong: the
-    arguments for which a finite f(z) is NaN or infinite.
+    what `rounding.py` and `gradient.py` allow for results below the normal numbers; of the latter,
+    only what grows with g, since an error of the slope does. wrong: the arguments for which a
+    finite f(z) is NaN or infinite.
     """
 
     value: Largest
@@ -102,7 +103,7 @@ def measure(name: str, dtype: str, compiler: str, count: int) -> Measured:
         lost = (1 + np.abs(z)) * form.smallest
         fits = np.abs(value) * (1 + form.u) < form.largest
         error = np.maximum(np.abs(y - value) - lost, 0) / form.ulp(act.magnitude(wide))
-        off = np.maximum(np.abs(gradient - act.pullback(wide, g)) - 2 * lost, 0)
+        off = np.maximum(np.abs(gradient - act.pullback(wide, g)) - g * form.smallest, 0)
         off = off / (g * form.u * slope_size(act, wide))
         distance = np.abs(np.abs(z)[..., None] - KINKS) / form.ulp(np.maximum(KINKS, 1))
     wrong = fits & ~np.isfinite(y)
