@@ -11,7 +11,7 @@ import pytest
 from tests.harness.paths import feeds
 from tests.harness.paths.feeds import FEED_CHOICES, FEEDS
 from tests.harness.probes import fitting
-from tests.harness.probes.fitting import Problem, Setup
+from tests.harness.probes.fitting import Problem, Setup, sample_weights
 from tests.harness.properties.example import example
 from tests.harness.properties.generated import generated
 
@@ -68,6 +68,31 @@ def test_fit_counts_each_batch_as_one_step(case, path):
 )
 def test_validation_evaluates_after_each_epoch(case, path):
     fitting.assert_fit_matches_reference(Problem(case, MASKED), path, validate=True)
+
+
+@generated(
+    "Model.fit",
+    "validation_split: The model will set apart this fraction of the training data, will not train "
+    "on it, and will evaluate the loss and any model metrics on this data at the end of each epoch.",
+    **{**COMMON, "choices": {**FEED_CHOICES, "batch": (5, 2, 4, 7)}},
+    paths=(feeds.ARRAYS,),
+)
+def test_split_validates_on_the_last_rows(case, path):
+    fitting.assert_last_rows_validate(Problem(case, MASKED), path)
+
+
+@generated(
+    "Model.fit",
+    "shuffle: Boolean, whether to shuffle the training data before each epoch.",
+    **COMMON,
+    paths=(feeds.ARRAYS,),
+    nightly_paths=(feeds.SEQUENCE,),
+)
+def test_shuffled_rows_keep_targets_and_weights(case, path):
+    setup = Setup("momentum", masked=True, sequences=True, weighted=True)
+    weights = sample_weights(case.batch, case.time)
+    problem = Problem(case, setup, weights, batch_size=case.batch)
+    fitting.assert_fit_matches_reference(problem, path, shuffle=True)
 
 
 @generated("Model.evaluate", EVALUATE, **{**COMMON, "case_cost": 2}, paths=FEEDS)

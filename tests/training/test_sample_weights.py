@@ -56,6 +56,19 @@ def test_step_weights_weigh_each_step(case, path):
     fitting.assert_fit_matches_reference(Problem(case, setup, weights), path)
 
 
+@generated(
+    "Model.evaluate",
+    WEIGHTS,
+    **{**COMMON, "case_cost": 2},
+    paths=(feeds.ARRAYS, feeds.PADDED_DATASET),
+    nightly_paths=(feeds.DATASET, feeds.GENERATOR, feeds.SEQUENCE),
+)
+def test_evaluate_weighs_each_step(case, path):
+    setup = Setup("momentum", masked=True, sequences=True, weighted=True)
+    weights = sample_weights(case.batch, case.time)
+    fitting.assert_evaluate_matches_reference(Problem(case, setup, weights), path)
+
+
 @pytest.mark.parametrize("path", FEEDS[:2])
 @pytest.mark.parametrize("labels", LABELS)
 @example("Model.fit", CLASSES, needs={"return_sequences", "mask"})

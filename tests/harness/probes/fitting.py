@@ -138,16 +138,18 @@ class Problem:
     @property
     def batches(self) -> list[Batch]:
         """The batches of an epoch, for the reference."""
-        case, (x, y, *weights) = self.case, (a.astype(np.float64) for a in self.rows)
-        arrays = (x, y, None, case.mask, *(weights or [None]))
+        return self.batches_of(range(self.case.batch))
 
-        def part(rows: slice) -> list[Any]:
-            return [None if a is None else a[rows] for a in arrays]
+    def batches_of(self, rows: range) -> list[Batch]:
+        """Return the batches of some consecutive rows, for the reference."""
+        x, y, *weights = (a.astype(np.float64) for a in self.rows)
+        arrays = (x, y, None, self.case.mask, *(weights or [None]))
 
-        return [
-            Batch(*part(slice(i, i + self.batch_size)))
-            for i in range(0, case.batch, self.batch_size)
-        ]
+        def part(first: int) -> list[Any]:
+            chosen = rows[first : first + self.batch_size]
+            return [None if a is None else a[chosen.start : chosen.stop] for a in arrays]
+
+        return [Batch(*part(i)) for i in range(0, len(rows), self.batch_size)]
 
     @property
     def weights(self) -> dict[str, np.ndarray]:
@@ -180,10 +182,13 @@ def uniform(seed: int, *shape: int) -> np.ndarray:
     return (2 * noise(seed, shape) - 1).astype(np.float32).astype(np.float64)
 
 
-def fit(problem: Problem, feed: Feed, validate: bool = False) -> tuple[Fitted, dict]:
+def fit(
+    problem: Problem, feed: Feed, validate: bool = False, **options: object
+) -> tuple[Fitted, dict]:
     """Train a model with `fit`, and return it with its results by name.
 
-    The results are the losses and metrics of each epoch, and the final weights.
+    options: more arguments of `fit`. The results are the losses and metrics of each epoch, and the
+    final weights.
     """
     made, rows, size = problem.fitted(), problem.rows, problem.batch_size
     calls, epochs = (problem.epochs, 1) if feed.iterates_once else (1, problem.epochs)
@@ -192,15 +197,21 @@ def fit(problem: Problem, feed: Feed, validate: bool = False) -> tuple[Fitted, d
         for _ in range(calls):
             given = feed.arguments(rows, size, "steps_per_epoch")
             given |= feed.validation(rows, size) if validate else {}
-            done = made.model.fit(**given, epochs=epochs, shuffle=False, verbose=0)
+            given |= {"epochs": epochs, "shuffle": False, "verbose": 0, **options}
+            done = made.model.fit(**given)
             histories.append(done.history)
     got = {name: np.concatenate([h[name] for h in histories]) for name in histories[0]}
     return made, got | weights_of(made.model)
 
 
-def assert_fit_matches_reference(problem: Problem, feed: Feed, validate: bool = False) -> None:
-    """Raise Mismatch unless `fit` gives the losses, metrics and weights of the reference."""
-    assert_matches_reference(fit(problem, feed, validate)[1], problem, feed, validate)
+def assert_fit_matches_reference(
+    problem: Problem, feed: Feed, validate: bool = False, **options: object
+) -> None:
+    """Raise Mismatch unless `fit` gives the losses, metrics and weights of the reference.
+
+    options: more arguments of `fit`.
+    """
+    assert_matches_reference(fit(problem, feed, validate, **options)[1], problem, feed, validate)
 
 
 def assert_matches_reference(got: dict, problem: Problem, feed: Feed, validate=False) -> None:
@@ -209,6 +220,20 @@ def assert_matches_reference(got: dict, problem: Problem, feed: Feed, validate=F
     def run(disturb):
         validation = problem.batches if validate else ()
         return reference.fit(problem.trainer(disturb), problem.batches, problem.epochs, validation)
+
+    assert_all_within(got, run, problem, feed)
+
+
+def assert_last_rows_validate(problem: Problem, feed: Feed) -> None:
+    """Raise Mismatch unless `validation_split=0.5` trains on the first half of the rows and
+    evaluates the others."""
+    rows = range(problem.case.batch)
+    half = len(rows) // 2
+    _, got = fit(problem, feed, validation_split=0.5)
+
+    def run(disturb):
+        parts = [problem.batches_of(part) for part in (rows[:half], rows[half:])]
+        return reference.fit(problem.trainer(disturb), parts[0], problem.epochs, parts[1])
 
     assert_all_within(got, run, problem, feed)
 

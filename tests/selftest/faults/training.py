@@ -125,6 +125,30 @@ def validates_first_row(model, given):
 
 
 @plant_in_fit(
+    "validation_split sets the first rows apart",
+    "split_validates_on_the_last_rows",
+    against=(
+        "Model.fit: validation_split: Float",
+        "Model.fit: validation_split: Fraction",
+        "Model.fit: validation_split: The",
+    ),
+)
+def sets_first_rows_apart(model, given):
+    if "validation_split" not in given:
+        return given
+    return {**given, **{name: given[name][::-1] for name in ("x", "y")}}
+
+
+@plant_in_fit(
+    "shuffling moves the inputs and not their targets",
+    "shuffled_rows_keep_targets_and_weights",
+    against="Model.fit: shuffle: Boolean",
+)
+def shuffles_inputs_alone(model, given):
+    return {**given, "x": given["x"][::-1]} if given["shuffle"] else given
+
+
+@plant_in_fit(
     "validation data are trained on",
     "validation_evaluates_after_each_epoch",
     against="Model.fit: validation_data: The model will not be trained",
@@ -267,6 +291,24 @@ def evaluate_loss_alone(right):
     def evaluate(self, *args, **more):
         found = right(self, *args, **more)
         return {"loss": found["loss"]} if isinstance(found, dict) else found
+
+    return evaluate
+
+
+@plant_in_attribute(
+    "evaluate ignores the weights of its arrays",
+    Model,
+    "evaluate",
+    "evaluate_weighs_each_step",
+    against=(
+        "Model.evaluate: sample_weight: Optional",
+        "Model.evaluate: sample_weight: You can",
+    ),
+    among=TRAINING_FAULTS,
+)
+def evaluate_without_weights(right):
+    def evaluate(self, *args, sample_weight=None, **more):
+        return right(self, *args, **more)
 
     return evaluate
 
