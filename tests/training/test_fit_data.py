@@ -73,7 +73,8 @@ def test_validation_evaluates_after_each_epoch(case, path):
 @generated(
     "Model.fit",
     "validation_split: The model will set apart this fraction of the training data, will not train "
-    "on it, and will evaluate the loss and any model metrics on this data at the end of each epoch.",
+    "on it, and will evaluate the loss and any model metrics on this data at the end of each "
+    "epoch.",
     **{**COMMON, "choices": {**FEED_CHOICES, "batch": (5, 2, 4, 7)}},
     paths=(feeds.ARRAYS,),
 )

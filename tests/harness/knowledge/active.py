@@ -7,12 +7,14 @@ from tests.harness import session
 from tests.harness.configuration import ConfigurationError
 from tests.harness.knowledge.deviations import Deviation, load
 from tests.harness.target import layer
+from tests.harness.target.environment import onednn_uses
 from tests.harness.target.releases import KERAS, TENSORFLOW
 
 
 def applies(deviation: Deviation) -> bool:
-    """Return whether the installed release is among those that deviate."""
-    return deviation.applies_to(KERAS, TENSORFLOW)
+    """Return whether the installed release, on this processor, is among those that deviate."""
+    needed = deviation.processor
+    return deviation.applies_to(KERAS, TENSORFLOW) and (not needed or onednn_uses(needed))
 
 
 @session.kept(maxsize=1)

@@ -49,7 +49,9 @@ class Deviation:
     part: "SimpleRNN" or its base "RNN", or a part that custom layers share: "activation",
     "wrapper", ... keras, tensorflow: specifiers of the releases that deviate. where: features of a
     case (`Case.summary`) or arguments of an example property, with the values that deviate.
-    registered_by_user: whether the file of `--deviations` registers it.
+    processor: instructions that oneDNN must use, such as "amx_bf16", by their name in Linux; empty
+    means that every processor deviates. registered_by_user: whether the file of `--deviations`
+    registers it.
     """
 
     id: str
@@ -70,6 +72,7 @@ class Deviation:
     keras: str = ""
     tensorflow: str = ""
     instead: str = ""
+    processor: str = ""
     paths: tuple[str, ...] = ()
     properties: tuple[str, ...] = ()
     registered_by_user: bool = False
@@ -82,10 +85,11 @@ class Deviation:
 
     @property
     def bounds(self) -> str:
-        """The releases that deviate, as text."""
+        """The releases and processors that deviate, as text."""
         named = {"tensorflow": self.tensorflow, "keras": self.keras}
         texts = [f"{package} {specifier}" for package, specifier in named.items() if specifier]
-        return " ".join(texts) or "all"
+        where = f", on processors with {self.processor}" if self.processor else ""
+        return (" ".join(texts) or "all") + where
 
     @property
     def vanished_message(self) -> str:

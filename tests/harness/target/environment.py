@@ -6,7 +6,7 @@ import platform
 import numpy as np
 
 from tests.harness import session
-from tests.harness.target.arithmetic import description
+from tests.harness.target.arithmetic import CAPPED, description
 from tests.harness.target.releases import KERAS, KERAS_2, TENSORFLOW, tf
 
 
@@ -35,7 +35,15 @@ def environment() -> dict[str, str]:
     }
 
 
+def onednn_uses(instructions: str) -> bool:
+    """Return whether oneDNN may use these instructions of the processor: it is switched on, and not
+    told which ones to use."""
+    switched_off = os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0" or CAPPED in os.environ
+    return not switched_off and instructions in _cpu().split()
+
+
 def _cpu() -> str:
+    """Return the line of the processor's features, or nothing where there is none."""
     try:
         with open("/proc/cpuinfo") as info:
             return next((line for line in info if line.startswith(("flags", "Features"))), "")

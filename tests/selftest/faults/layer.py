@@ -253,6 +253,12 @@ class LaterNaNReachesFirstStep(RNNWithFaultyResult):
         return (outputs + 0 * tf.reduce_sum(inputs, axis=(1, 2))[:, None, None]), state
 
 
+@fault("an infinity in one row makes all rows NaN", "infinite_row_affects_no_other_row")
+class InfinityLeaksAcrossRows(FaultyRNN):
+    def alter(self, right, inputs, mask, initial_state):
+        return right(inputs) + tf.reduce_sum(0 * inputs)
+
+
 @fault("NaN in one row leaks into the others", "batch_rows_are_independent")
 class NaNLeaksAcrossRows(RNNWithFaultyResult):
     def alter_result(self, outputs, state, inputs, mask):
