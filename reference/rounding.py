@@ -36,7 +36,8 @@ and the output is within
 of act(z). K and its scale are the activation's entries in `activations.py`. `smallest` is the
 smallest normal number. The last term stands for an intermediate result of the activation below it
 that is lost, or whose reciprocal overflows, and is then multiplied by z: in float16, XLA's sigmoid
-is 0 from -11.1 on, because exp(11.1) exceeds 65504.
+is 0 from -11.1 on, because exp(11.1) exceeds 65504. An activation with exact kernels (K = 0) has
+no such result, and its output only loses what flushing removes from a result of the dtype.
 """
 
 from dataclasses import dataclass
@@ -110,7 +111,9 @@ def one_step(recurrence: Recurrence, x: Array, state: Array, arithmetic: Arithme
         pre = preactivation(recurrence, x, state, arithmetic)
         value, spread = act.f(pre.z), act.spread(pre.z, pre.rho)
         kernel = act.kernel_error[form.name] * form.ulp(act.magnitude(pre.z) + spread)
-        bound = spread + kernel + (1 + np.abs(pre.z)) * form.smallest
+        inexact = act.kernel_error[form.name] > 0
+        lost = form.smallest if inexact else arithmetic.lost
+        bound = spread + kernel + (1 + np.abs(pre.z)) * lost
         finite, summed = np.isfinite(pre.size), pre
         if not np.all(finite):
             x, state = (np.where(np.isfinite(given), given, 0) for given in (x, state))

@@ -15,8 +15,10 @@ COMPILERS: dict[str, Callable] = {
 }
 ROW = 8
 """The number of units in a row of an activation that couples them."""
-KINKS = np.array([0.0, 0.5, 1.0, 2.5, 3.0, 6.0])
+KINKS = (0.0, 0.5, 1.0, 2.5, 3.0, 6.0)
 """The magnitudes at which an activation or a kernel changes its formula."""
+GRADIENTS = 32
+"""The number of gradients g for each number of 16 bits: the rounding errors depend on both."""
 NEAR = 4
 """The distance from a kink, in ULP of 1 or of the kink, within which no derivative is measured."""
 
@@ -94,6 +96,7 @@ def measure(name: str, dtype: str, compiler: str, count: int) -> Measured:
     """Measure an activation and its derivative on `arguments(dtype, count)`."""
     act, form = ACTIVATIONS[FORMULAS.get(name, name)], FORMATS[dtype]
     z = shaped(act, arguments(dtype, count))
+    z = np.concatenate([z] * (GRADIENTS if form.precision < 24 else 1))
     g = form.round(np.random.default_rng(1).uniform(1, 2, z.shape))
     run = COMPILERS[compiler](called(name))
     y, gradient = (np.asarray(r, np.float64) for r in run(tf.cast(z, dtype), tf.cast(g, dtype)))
@@ -105,10 +108,10 @@ def measure(name: str, dtype: str, compiler: str, count: int) -> Measured:
         error = np.maximum(np.abs(y - value) - lost, 0) / form.ulp(act.magnitude(wide))
         off = np.maximum(np.abs(gradient - act.pullback(wide, g)) - g * form.smallest, 0)
         off = off / (g * form.u * slope_size(act, wide))
-        distance = np.abs(np.abs(z)[..., None] - KINKS) / form.ulp(np.maximum(KINKS, 1))
+        near = [np.abs(np.abs(z) - k) <= NEAR * form.ulp(np.array(max(k, 1.0))) for k in KINKS]
     wrong = fits & ~np.isfinite(y)
     usable = fits & ~wrong
-    smooth = usable & np.isfinite(off) & np.all(distance > NEAR, axis=-1)
+    smooth = usable & np.isfinite(off) & ~np.any(near, axis=0)
     return Measured(_largest(error, usable, z), _largest(off, smooth, z), np.sort(z[wrong]))
 
 

@@ -23,15 +23,16 @@ class Target:
     registered_by_user: list[str]
 
 
-def select_layer(name: str, declared: Sequence[str] = ()) -> Target:
+def select_layer(name: str, declared: Sequence[str] = (), device: str = "cpu") -> Target:
     """Make the layer of that name the layer under test of this process, and return its facts.
 
-    declared: the names of its arithmetics. Raises ConfigurationError if TensorFlow, the layer, an
-    arithmetic or a file of deviations cannot be used.
+    declared: the names of its arithmetics. device: of `devices.DEVICES`. Raises ConfigurationError
+    if TensorFlow, the layer, an arithmetic, the device or a file of deviations cannot be used.
     """
     from tests.harness.knowledge.active import active_deviations
-    from tests.harness.target import arithmetic, environment, layer, releases
+    from tests.harness.target import arithmetic, devices, environment, layer, releases
 
+    devices.choose(device)
     layer.select(name)
     session.current().arithmetics = arithmetic.arithmetics(declared)
     active = active_deviations()

@@ -67,7 +67,7 @@ def pytest_configure(config):
         from tests.harness.plugin import header
 
         config.stash[OUTER] = session.set_current(options.session_for(config))
-        given = config.getoption("--layer"), config.getoption("--arithmetic")
+        given = (config.getoption(name) for name in ("--layer", "--arithmetic", "--device"))
         target = header.select_layer(*given) if runs_tests else None
         if session.current().case is not None:
             from tests.harness.plugin import collection

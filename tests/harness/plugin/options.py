@@ -38,6 +38,12 @@ def add(parser: pytest.Parser) -> None:
         "given more than once",
     )
     group.addoption(
+        "--device",
+        default="cpu",
+        metavar="cpu|gpu",
+        help="the device to verify; GPUs are hidden unless this is gpu (default: %(default)s)",
+    )
+    group.addoption(
         "--examples",
         metavar="N",
         help="the number of cases to draw for each property and path (default: the profile's)",

@@ -6,7 +6,8 @@ import platform
 import numpy as np
 
 from tests.harness import session
-from tests.harness.target.arithmetic import CAPPED, description
+from tests.harness.target import devices
+from tests.harness.target.arithmetic import CAPPED, description, tf32_is_on
 from tests.harness.target.releases import KERAS, KERAS_2, TENSORFLOW, tf
 
 
@@ -25,9 +26,13 @@ def environment() -> dict[str, str]:
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors, "
         + (" ".join(features) or "features unknown"),
         "build": "cuda" if build.get("is_cuda_build") else "cpu",
-        "devices": " ".join(d.name.split(":", 1)[1] for d in tf.config.list_physical_devices()),
+        "devices": devices.description(),
         "oneDNN": onednn,
-        "TF32": "on" if tf.config.experimental.tensor_float_32_execution_enabled() else "off",
+        **(
+            {"TF32": "on" if tf32_is_on() else "off"}
+            if tf.config.get_visible_devices("GPU")
+            else {}
+        ),
         "arithmetic": description(session.current().arithmetics),
         "XLA flags": os.environ.get("XLA_FLAGS") or os.environ.get("TF_XLA_FLAGS") or "none",
         "threads": f"{threads.get_inter_op_parallelism_threads() or 'auto'} inter-op, "

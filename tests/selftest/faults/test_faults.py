@@ -74,10 +74,12 @@ def name_of(nodeid: str) -> str:
     return nodeid.rsplit("::", 1)[-1].split("[")[0]
 
 
-def verify(name: str, properties: Iterable[str], small: bool = False) -> Outcomes:
+def verify(
+    name: str, properties: Iterable[str], small: bool = False, more: Iterable[str] = ()
+) -> Outcomes:
     """Run the properties on the layer of that name, with pytest, and return their outcomes.
 
-    small: whether to shrink failing cases, on every path.
+    small: whether to shrink failing cases, on every path. more: further options.
     """
     before, outcomes = layer.under_test().name, Outcomes(on_every_path=small)
     chosen = [f"{file_of(prop)}::{prop}" for prop in properties]
@@ -87,7 +89,7 @@ def verify(name: str, properties: Iterable[str], small: bool = False) -> Outcome
     options = [*profile, f"--hypothesis-seed={session.current().seed}"]
     options += ["-p", "no:cacheprovider", "--no-header", "--tb=no"]
     try:
-        pytest.main([*chosen, "--layer", name, *options], plugins=[outcomes])
+        pytest.main([*chosen, "--layer", name, *options, *more], plugins=[outcomes])
     finally:
         layer.select(before)
     return outcomes

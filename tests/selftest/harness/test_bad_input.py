@@ -149,6 +149,14 @@ def test_missing_redis_package_is_reported_in_one_line(package):
     assert_one_clear_line(lines, "pip install -e '.[redis]'")
 
 
+def test_unknown_arithmetic_and_device_give_one_line(package):
+    options = ["--arithmetic=exact"], ["--device=tpu"], ["--device=gpu"]
+    unknown, device, gpu = runs(*options, first_on_path=package("unused.py", ""))
+    assert_one_clear_line(unknown, "--arithmetic exact", "tf32")
+    assert_one_clear_line(device, "--device tpu", "cpu, gpu")
+    assert_one_clear_line(gpu, "--device gpu", "TensorFlow sees no GPU")
+
+
 LAYERS = {
     "nocolon": ["nocolon", "module:attribute"],
     ":Layer": ["module:attribute"],
