@@ -56,6 +56,8 @@ def test_gpu_is_hidden_by_default(monkeypatch):
 
 def test_chosen_gpu_has_memory_growth(monkeypatch):
     found = planted_gpu(monkeypatch)
+    monkeypatch.setenv("PYTEST_XDIST_WORKER_COUNT", "1")
+    monkeypatch.setenv("PYTEST_XDIST_WORKER", "gw0")
     devices.choose("gpu")
     assert found["growth"] is True
     assert devices.description() == "CPU:0 GPU:0"
