@@ -57,6 +57,8 @@ class Run:
         more = {"HYPOTHESIS_STORAGE_DIRECTORY": str(folder / "database"), "PYTHONPATH": str(folder)}
 
         def limit():
+            # A process in the background inherits that it ignores SIGINT.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
             if most_bytes:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
 
