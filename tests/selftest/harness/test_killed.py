@@ -7,7 +7,6 @@ failed.
 import os
 import resource
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -16,7 +15,7 @@ import pytest
 
 from tests.report import records, table
 from tests.report.__main__ import main
-from tests.selftest.programs import ROOT
+from tests.selftest.programs import launch
 
 TESTS = "tests/simple_rnn/test_weights.py"
 WHERE = "tests/simple_rnn/test_recurrence.py::test_outputs_are_exact_on_integers[eager]"
@@ -53,25 +52,13 @@ class Run:
             (folder / f"{name}.py").write_text(text)
         command = [sys.executable, "-m", "pytest", where, f"--report-log={self.record}"]
         command += ["-p", "no:cacheprovider", "--hypothesis-profile=dev", *options]
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
         more = {"HYPOTHESIS_STORAGE_DIRECTORY": str(folder / "database"), "PYTHONPATH": str(folder)}
 
         def limit():
-            # A process in the background inherits that it ignores SIGINT.
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
             if most_bytes:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
 
-        self.process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env={**inherited, **more},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-            preexec_fn=limit,
-        )
+        self.process = launch(*command, limit=limit, **more)
 
     def output(self) -> str:
         """Return what the run printed, when it has ended."""

@@ -15,7 +15,7 @@ from tests.harness.plugin import search
 from tests.harness.plugin.search import Search, format_duration
 from tests.report import records
 from tests.selftest.harness.inner_runs import run
-from tests.selftest.programs import ROOT
+from tests.selftest.programs import launch
 
 FILES = ("tests/simple_rnn/test_independence.py",)
 SELECTED = ("-k", "eager", "-p", "no:cacheprovider", "-n2")
@@ -25,16 +25,7 @@ PATIENCE_SECONDS = 90
 
 def start_search(duration: str, *options: str) -> subprocess.Popen:
     command = [sys.executable, "-m", "pytest", *FILES, *SELECTED, f"--for={duration}", *options]
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
-    return subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=inherited,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    return launch(*command)
 
 
 def numbers(pattern: str, text: str) -> list[int]:
