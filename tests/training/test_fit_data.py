@@ -11,7 +11,7 @@ import pytest
 from tests.harness.paths import feeds
 from tests.harness.paths.feeds import FEED_CHOICES, FEEDS
 from tests.harness.probes import fitting
-from tests.harness.probes.fitting import Problem, Setup, sample_weights
+from tests.harness.probes.fitting import Problem, Setup, with_step_weights
 from tests.harness.properties.example import example
 from tests.harness.properties.generated import generated
 
@@ -90,9 +90,7 @@ def test_split_validates_on_the_last_rows(case, path):
     nightly_paths=(feeds.SEQUENCE,),
 )
 def test_shuffled_rows_keep_targets_and_weights(case, path):
-    setup = Setup("momentum", masked=True, sequences=True, weighted=True)
-    weights = sample_weights(case.batch, case.time)
-    problem = Problem(case, setup, weights, batch_size=case.batch)
+    problem = with_step_weights(case, batch_size=case.batch)
     fitting.assert_fit_matches_reference(problem, path, shuffle=True)
 
 

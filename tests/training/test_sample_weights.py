@@ -7,7 +7,14 @@ import pytest
 from tests.harness.paths import feeds
 from tests.harness.paths.feeds import FEED_CHOICES
 from tests.harness.probes import fitting
-from tests.harness.probes.fitting import LABELS, Problem, Setup, often_square, sample_weights
+from tests.harness.probes.fitting import (
+    LABELS,
+    Problem,
+    Setup,
+    often_square,
+    sample_weights,
+    with_step_weights,
+)
 from tests.harness.properties.example import example
 from tests.harness.properties.generated import generated
 
@@ -51,9 +58,7 @@ def test_row_weights_weigh_last_outputs(case, path):
     nightly_paths=(feeds.DATASET, feeds.GENERATOR, feeds.SEQUENCE),
 )
 def test_step_weights_weigh_each_step(case, path):
-    setup = Setup("momentum", masked=True, sequences=True, weighted=True)
-    weights = sample_weights(case.batch, case.time)
-    fitting.assert_fit_matches_reference(Problem(case, setup, weights), path)
+    fitting.assert_fit_matches_reference(with_step_weights(case), path)
 
 
 @generated(
@@ -64,9 +69,7 @@ def test_step_weights_weigh_each_step(case, path):
     nightly_paths=(feeds.DATASET, feeds.GENERATOR, feeds.SEQUENCE),
 )
 def test_evaluate_weighs_each_step(case, path):
-    setup = Setup("momentum", masked=True, sequences=True, weighted=True)
-    weights = sample_weights(case.batch, case.time)
-    fitting.assert_evaluate_matches_reference(Problem(case, setup, weights), path)
+    fitting.assert_evaluate_matches_reference(with_step_weights(case), path)
 
 
 @pytest.mark.parametrize("path", FEEDS[:2])

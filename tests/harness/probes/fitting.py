@@ -321,6 +321,12 @@ def sample_weights(*shape: int) -> np.ndarray:
     return weights
 
 
+def with_step_weights(case: Case, batch_size: int = 0) -> Problem:
+    """Return the problem of this case with a weight for each step, masked steps included."""
+    setup = Setup("momentum", masked=True, sequences=True, weighted=True)
+    return Problem(case, setup, sample_weights(case.batch, case.time), batch_size)
+
+
 CLASS_WEIGHTS = {0: 0.25, 1: 3.0}
 LABELS = {
     "integers": (SPARSE, False, lambda classes: classes),
