@@ -40,7 +40,9 @@ NEAR_KINKS = "(np.array([0, 0.5, 1, 2.5, 3, 6]) + np.linspace(-0.25, 0.25, 9)[:,
 def sum_as_given(numbers: str, activation: str, dtype: str) -> Case:
     """Return the case of one step whose sums x W + h U are these numbers, one for each row."""
     inputs = array_from_expression(f"({numbers})[:, None, None]")
-    return Case(inputs, np.ones((1, 1)), np.zeros((1, 1)), None, dtype=dtype, activation=activation)
+    # A bias of 0, since not every layer can do without one.
+    weights = np.ones((1, 1)), np.zeros((1, 1)), np.zeros(1)
+    return Case(inputs, *weights, dtype=dtype, activation=activation)
 
 
 def every_number(path: Path) -> Iterator[Case]:

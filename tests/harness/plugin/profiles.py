@@ -35,5 +35,8 @@ SHARED: dict[str, Any] = {
 
 def register() -> None:
     """Register the profiles with Hypothesis."""
+    # Without a parent, they would take what Hypothesis sets where the variable CI is set: no
+    # database, and equal cases in each run.
+    neutral = settings.get_profile("default")
     for name, values in PROFILES.items():
-        settings.register_profile(name, **{**SHARED, **values})
+        settings.register_profile(name, neutral, **{**SHARED, **values})

@@ -132,7 +132,7 @@ def test_failed_case_survives_a_kill_while_shrinking(tmp_path):
     assert records.CRASHED in run.outcomes()
     assert len(stored_cases(tmp_path)) == 1
     again = Run(tmp_path, fault, where=WHERE)
-    assert again.output().count("To repeat the failure") == 1
+    assert "To repeat the failure" in again.output()
     (test,) = records.read(again.record).tests.values()
     assert test.facts["cases"] == 1
 
