@@ -15,7 +15,7 @@ from tests.harness import session
 from tests.harness.cases import plans
 from tests.harness.cases.case import CALL_ARGUMENTS, CLIP, DEFAULTS
 from tests.harness.configuration import ConfigurationError
-from tests.harness.target.releases import FORMULAS, KERAS_2, REMAT_SCOPE, tf
+from tests.harness.target.releases import FORMULAS, INPUT_DTYPES, KERAS_2, REMAT_SCOPE, tf
 
 DEFAULT = "tf.keras.layers:SimpleRNN"
 
@@ -100,9 +100,9 @@ class LayerUnderTest:
         """The features that this layer has.
 
         They are its constructor options, call arguments, attributes and dtypes, "tf.lite",
-        "RematScope", "documented cell" (the constructor of its cell takes the arguments of
-        SimpleRNNCell), and "documented signature" (for TensorFlow's layer: the order of all
-        arguments. A custom layer only takes `units` first).
+        "RematScope", "integer inputs", "documented cell" (the constructor of its cell takes the
+        arguments of SimpleRNNCell), and "documented signature" (for TensorFlow's layer: the order
+        of all arguments. A custom layer only takes `units` first).
         """
         options = {name for name, value in OPTIONS.items() if self.accepts(name, value)}
         parameters = inspect.signature(self._example.call).parameters
@@ -116,6 +116,7 @@ class LayerUnderTest:
         lite = {"tf.lite"} if hasattr(tf, "lite") and hasattr(tf.lite, "Interpreter") else set()
         ordered = {"documented signature"} if self.is_builtin else set()
         ordered |= {"RematScope"} if REMAT_SCOPE else set()
+        ordered |= {"integer inputs"} if "int32" in INPUT_DTYPES else set()
         return frozenset(options | arguments | has | lite | ordered | self._dtypes(options))
 
     def _cell_has_documented_constructor(self) -> bool:
