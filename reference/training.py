@@ -10,13 +10,13 @@ one row. With weights w and the entries that are not masked,
 
 so that the weight of an entry in the sum, its *share*, is w_i / number, or 0 where it is masked.
 
-**Tolerance.** Rounding errors of the gradients accumulate in the weights; their growth depends on
-the problem. So `spread` repeats the training `DISTURBED_RUNS` times, adds a random disturbance of
-the size of the rounding errors to every gradient, and takes the largest distance from the
-undisturbed run (the CESTAC method: Vignes, Mathematics and Computers in Simulation 35, 1993). That
-is an estimate and no bound: six runs may miss the largest error. The disturbance is `ROUNDINGS`
-unit roundoffs of the largest element: the sums have tens to hundreds of terms, and k rounding
-errors of random sign add up to about sqrt(k) of them.
+**Tolerance.** Rounding errors of predictions and gradients accumulate in the weights; their growth
+depends on the problem. So `spread` repeats the training `DISTURBED_RUNS` times, adds a random
+disturbance of the size of the rounding errors to all predictions and gradients, and takes the
+largest distance from the undisturbed run (the CESTAC method: Vignes, Mathematics and Computers in
+Simulation 35, 1993). That is an estimate and no bound: six runs may miss the largest error. The
+disturbance is `ROUNDINGS` unit roundoffs of the largest element: the sums have tens to hundreds of
+terms, and k rounding errors of random sign add up to about sqrt(k) of them.
 """
 
 import itertools
@@ -207,7 +207,7 @@ class Trainer:
     whether Dense reads every output instead of the last one. penalties: (l1, l2) by name of weight;
     l1 sum |w| + l2 sum w^2 is added to the loss. constraints: applied to a weight after each step.
     frozen: weights that are not trained. stateful: whether a step starts from the final state of
-    the step before it. disturb: applied to each gradient (see `spread`).
+    the step before it. disturb: applied to predictions and gradients (see `spread`).
     """
 
     weights: Weights
@@ -250,7 +250,8 @@ class Trainer:
         ]
         outputs, state = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         hidden = outputs if self.sequences else outputs[:, -1]
-        return hidden @ self.weights["dense_kernel"] + self.weights["dense_bias"], hidden, state
+        predictions = hidden @ self.weights["dense_kernel"] + self.weights["dense_bias"]
+        return self.disturb(predictions), hidden, state
 
     def shares(self, predictions: Array, batch: "Batch") -> Array:
         """Return the share of each entry: outputs of sequences have the mask of their steps."""
@@ -401,9 +402,9 @@ def fit(
 def spread(run: Callable[[Callable], dict[str, Array]], u: float = 2.0**-53) -> dict[str, float]:
     """Return the tolerance of each result of a training with unit roundoff u, by name.
 
-    run: a function that trains a new model, with a function applied to each gradient, and returns
-    the results by name. The tolerance is twice the largest distance of `DISTURBED_RUNS` disturbed
-    runs, and the rounding of the results themselves.
+    run: a function that trains a new model, with a function applied to predictions and gradients,
+    and returns the results by name. The tolerance is twice the largest distance of `DISTURBED_RUNS`
+    disturbed runs, and the rounding of the results themselves.
     """
     right = run(lambda gradient: gradient)
     found = [run(_disturbance(seed, u)) for seed in range(DISTURBED_RUNS)]

@@ -32,6 +32,9 @@ VALIDATION = (
 EVALUATE = "Returns the loss value & metrics values for the model in test mode."
 COMMON: dict[str, Any] = {"choices": FEED_CHOICES, "needs": {"return_sequences"}, "case_cost": 4}
 COMMON |= {"prepare": fitting.no_row_masked}
+DEFAULT_SIZE = "batch_size: If unspecified, `batch_size` will default to 32."
+MANY_ROWS = {**COMMON, "choices": {**FEED_CHOICES, "batch": (40, 33, 65), "time": (3, 1, 2)}}
+"""More rows than a batch. Their means over masked steps tell other batches apart."""
 MASKED = Setup("momentum", masked=True, sequences=True)
 OFTEN = (
     feeds.ARRAYS,
@@ -84,6 +87,80 @@ def test_split_validates_on_the_last_rows(case, path):
 
 @generated(
     "Model.fit",
+    "validation_split: If both `validation_data` and `validation_split` are provided, "
+    "`validation_data` will override `validation_split`.",
+    **COMMON,
+    paths=(feeds.ARRAYS,),
+)
+def test_validation_data_override_the_split(case, path):
+    problem = Problem(case, MASKED)
+    fitting.assert_fit_matches_reference(problem, path, validate=True, validation_split=0.5)
+
+
+@generated(
+    "Model.fit",
+    "validation_steps: If `validation_steps` is specified and only part of the dataset is "
+    "consumed, the evaluation will start from the beginning of the dataset at each epoch.",
+    **COMMON,
+    paths=(feeds.DATASET,),
+    nightly_paths=(feeds.ARRAYS, feeds.UNKNOWN_DATASET, feeds.ENDLESS_DATASET),
+)
+def test_each_validation_starts_from_the_beginning(case, path):
+    fitting.assert_first_step_validates(Problem(case, MASKED, epochs=2), path)
+
+
+@generated(
+    "Model.fit",
+    "validation_freq: Specifies how many training epochs to run before a new validation run is "
+    "performed, e.g. `validation_freq=2` runs validation every 2 epochs.",
+    **COMMON,
+    paths=(feeds.ARRAYS,),
+    nightly_paths=(feeds.DATASET,),
+)
+def test_validation_freq_skips_epochs(case, path):
+    fitting.assert_second_epochs_validate(Problem(case, MASKED, epochs=3), path)
+
+
+@generated(
+    "Model.fit",
+    "epochs: The model is not trained for a number of iterations given by `epochs`, but merely "
+    "until the epoch of index `epochs` is reached.",
+    **COMMON,
+    paths=(feeds.ARRAYS,),
+    nightly_paths=(feeds.DATASET, feeds.ENDLESS_DATASET),
+)
+def test_training_continues_from_the_initial_epoch(case, path):
+    problem = Problem(case, MASKED)
+    last = {"initial_epoch": 2, "epochs": 2 + problem.epochs}
+    fitting.assert_fit_matches_reference(problem, path, **last)
+
+
+@generated("Model.fit", DEFAULT_SIZE, **MANY_ROWS, paths=(feeds.ARRAYS,))
+def test_fit_takes_32_rows_by_default(case, path):
+    problem = Problem(case, MASKED, batch_size=32)
+    fitting.assert_fit_matches_reference(problem, path, batch_size=None)
+
+
+@generated("Model.evaluate", DEFAULT_SIZE, **MANY_ROWS, paths=(feeds.ARRAYS,))
+def test_evaluate_takes_32_rows_by_default(case, path):
+    problem = Problem(case, MASKED, batch_size=32)
+    fitting.assert_evaluate_matches_reference(problem, path, batch_size=None)
+
+
+@generated(
+    "Model.compile",
+    "jit_compile: Whether to use XLA compilation when compiling a model.",
+    **COMMON,
+    paths=(feeds.ARRAYS,),
+    nightly_paths=(feeds.UNKNOWN_DATASET, feeds.PADDED_DATASET),
+)
+def test_compiled_fit_trains_on_each_batch_once(case, path):
+    setup = Setup("momentum", masked=True, sequences=True, compiled=True)
+    fitting.assert_fit_matches_reference(Problem(case, setup), path)
+
+
+@generated(
+    "Model.fit",
     "shuffle: Boolean, whether to shuffle the training data before each epoch.",
     **COMMON,
     paths=(feeds.ARRAYS,),
@@ -128,3 +205,15 @@ def test_steps_per_execution_does_not_change_training(case, path):
 )
 def test_fit_draws_dropout_once_for_each_batch(path):
     fitting.assert_draws_for_each_batch(path)
+
+
+@pytest.mark.parametrize("path", OFTEN[:4])
+@example(
+    "Model.fit",
+    "validation_data: Thus, note the fact that the validation loss of data provided using "
+    "`validation_split` or `validation_data` is not affected by regularization layers like noise "
+    "and dropout.",
+    needs={"dropout", "recurrent_dropout", "seed"},
+)
+def test_validation_does_not_drop(path):
+    fitting.assert_validation_does_not_drop(path)

@@ -5,7 +5,7 @@ model is compiled once and reset for each case, because traces dominate the cost
 """
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -53,8 +53,8 @@ class Setup:
 
     optimizer: a key of OPTIMIZERS. masked: whether the model begins with Masking. sequences:
     whether Dense is applied to each output. steps: `steps_per_execution`. eager: whether the model
-    runs without a trace. weighted: whether a metric has weights. loss: the name of its class; a
-    loss of labels takes logits, and the model then has no metrics.
+    runs without a trace. compiled: `jit_compile`. weighted: whether a metric has weights. loss: the
+    name of its class; a loss of labels takes logits, and the model then has no metrics.
     """
 
     optimizer: str = "momentum"
@@ -62,6 +62,7 @@ class Setup:
     sequences: bool = False
     steps: int = 1
     eager: bool = False
+    compiled: bool = False
     weighted: bool = False
     loss: str = "MeanSquaredError"
 
@@ -84,6 +85,7 @@ class Fitted:
         loss = getattr(tf.keras.losses, setup.loss)(**{"from_logits": True} if of_labels else {})
         optimizer = OPTIMIZERS[setup.optimizer][1]()
         how = {"steps_per_execution": setup.steps, "run_eagerly": setup.eager}
+        how |= {"jit_compile": True} if setup.compiled else {}
         self.model.compile(optimizer, loss, **({} if of_labels else errors), **how)
         optimizer.build(self.model.trainable_variables)
         self.start = [np.asarray(variable) + 0 for variable in optimizer.variables]
@@ -211,17 +213,40 @@ def assert_fit_matches_reference(
 
     options: more arguments of `fit`.
     """
-    assert_matches_reference(fit(problem, feed, validate, **options)[1], problem, feed, validate)
+    _, got = fit(problem, feed, validate, **options)
+    assert_matches_reference(got, problem, feed, problem.batches if validate else ())
 
 
-def assert_matches_reference(got: dict, problem: Problem, feed: Feed, validate=False) -> None:
-    """Raise Mismatch unless the results of `fit` are those of the reference, within rounding."""
+def assert_matches_reference(
+    got: dict, problem: Problem, feed: Feed, validation: Sequence[Batch] = (), every: int = 1
+) -> None:
+    """Raise Mismatch unless the results of `fit` are those of the reference, within rounding.
+
+    validation: the batches of the validation data. every: the number of epochs from one validation
+    to the next.
+    """
 
     def run(disturb):
-        validation = problem.batches if validate else ()
-        return reference.fit(problem.trainer(disturb), problem.batches, problem.epochs, validation)
+        trainer = problem.trainer(disturb)
+        found = reference.fit(trainer, problem.batches, problem.epochs, validation)
+        return {
+            name: values[every - 1 :: every] if name.startswith("val_") else values
+            for name, values in found.items()
+        }
 
     assert_all_within(got, run, problem, feed)
+
+
+def assert_first_step_validates(problem: Problem, feed: Feed) -> None:
+    """Raise Mismatch unless `validation_steps=1` evaluates the first batch after each epoch."""
+    _, got = fit(problem, feed, validate=True, validation_steps=1)
+    assert_matches_reference(got, problem, feed, problem.batches[:1])
+
+
+def assert_second_epochs_validate(problem: Problem, feed: Feed) -> None:
+    """Raise Mismatch unless `validation_freq=2` evaluates after each second epoch."""
+    _, got = fit(problem, feed, validate=True, validation_freq=2)
+    assert_matches_reference(got, problem, feed, problem.batches, every=2)
 
 
 def assert_last_rows_validate(problem: Problem, feed: Feed) -> None:
@@ -238,11 +263,14 @@ def assert_last_rows_validate(problem: Problem, feed: Feed) -> None:
     assert_all_within(got, run, problem, feed)
 
 
-def assert_evaluate_matches_reference(problem: Problem, feed: Feed) -> None:
-    """Raise Mismatch unless `evaluate` gives the loss and the metrics of the reference."""
+def assert_evaluate_matches_reference(problem: Problem, feed: Feed, **options: object) -> None:
+    """Raise Mismatch unless `evaluate` gives the loss and the metrics of the reference.
+
+    options: more arguments of `evaluate`.
+    """
     made = problem.fitted()
     with layer_call():
-        given = feed.arguments(problem.rows, problem.batch_size, "steps")
+        given = feed.arguments(problem.rows, problem.batch_size, "steps") | options
         got = made.model.evaluate(**given, return_dict=True, verbose=0)
 
     def run(disturb):
@@ -421,14 +449,18 @@ class DroppingModel:
         trained = {id(weight) for weight in self.made.trainable_variables}
         return np.stack([np.asarray(v) for v in self.made.variables if id(v) not in trained])
 
-    def fit(self, feed: Feed) -> None:
-        """Train from the initial weights with `fit`, with data from this feed."""
+    def fit(self, feed: Feed, validate: bool = False) -> dict[str, list[float]]:
+        """Train from the initial weights with `fit`, with data from this feed, which may also
+        validate; return the history of the last call."""
         self.restart()
-        problem = self.problem
+        problem, history = self.problem, {}
         calls, epochs = (2, 1) if feed.iterates_once else (1, 2)
         for _ in range(calls):
             given = feed.arguments(problem.rows, problem.batch_size, "steps_per_epoch")
-            self.model.fit(**given, epochs=epochs, shuffle=False, verbose=0)
+            given |= feed.validation(problem.rows, problem.batch_size) if validate else {}
+            done = self.model.fit(**given, epochs=epochs, shuffle=False, verbose=0)
+            history = done.history
+        return history
 
 
 dropping_model = session.kept(maxsize=1)(DroppingModel)
@@ -452,3 +484,14 @@ def assert_draws_for_each_batch(feed: Feed) -> None:
 
     got = weights_of(dropping.model)
     assert_all_within(got, run, dropping.problem, feed)
+
+
+def assert_validation_does_not_drop(feed: Feed) -> None:
+    """Raise Mismatch unless the last validation of `fit` and a call of `evaluate` on the same rows
+    give equal losses; masks would differ."""
+    with layer_call():
+        dropping = dropping_model()
+        history = dropping.fit(feed, validate=True)
+        given = feed.arguments(dropping.problem.rows, dropping.problem.batch_size, "steps")
+        loss = dropping.model.evaluate(**given, verbose=0)
+    assert_same("val_loss of the last epoch", history["val_loss"][-1], loss)

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+from unittest import mock
 
 import numpy as np
 
@@ -140,6 +141,78 @@ def sets_first_rows_apart(model, given):
 
 
 @plant_in_fit(
+    "validation data take the place of the split, but do not end it",
+    "validation_data_override_the_split",
+    against=(
+        "Model.fit: validation_split: If both",
+        "Model.fit: validation_data: `validation_data` will override",
+    ),
+)
+def splits_beside_validation_data(model, given):
+    if "validation_split" not in given or "validation_data" not in given:
+        return given
+    return cut(given, len(given["x"]) // 2)
+
+
+@plant_in_fit(
+    "some steps of validation are one step more",
+    "each_validation_starts_from_the_beginning",
+    against=(
+        "Model.fit: validation_steps: If `validation_steps` is specified and",
+        "Model.fit: validation_steps: This ensures",
+        "Model.fit: validation_steps: If 'validation_steps' is specified and",
+    ),
+)
+def one_validation_step_more(model, given):
+    only_first = given.get("validation_steps") == 1
+    return {**given, "validation_steps": 2} if only_first else given
+
+
+@plant_in_fit(
+    "each epoch is validated whatever validation_freq says",
+    "validation_freq_skips_epochs",
+    against=(
+        "Model.fit: validation_freq: Specifies",
+        "Model.fit: validation_freq: If an integer",
+    ),
+)
+def validates_each_epoch(model, given):
+    return {name: value for name, value in given.items() if name != "validation_freq"}
+
+
+@plant_in_fit(
+    "epochs counts from the initial epoch",
+    "training_continues_from_the_initial_epoch",
+    against=(
+        "Model.fit: epochs: Note that in conjunction",
+        "Model.fit: epochs: The model is not trained",
+        "Model.fit: initial_epoch: Epoch at which",
+    ),
+)
+def epochs_after_the_initial_one(model, given):
+    return {**given, "epochs": given["epochs"] + given.get("initial_epoch", 0)}
+
+
+@plant_in_fit(
+    "a batch has 64 rows by default",
+    "fit_takes_32_rows_by_default",
+    against="Model.fit: batch_size: If unspecified",
+)
+def batches_of_64_rows(model, given):
+    by_default = is_array(given) and given.get("batch_size") is None
+    return {**given, "batch_size": 64} if by_default else given
+
+
+@plant_in_fit(
+    "training with XLA makes one step less",
+    "compiled_fit_trains_on_each_batch_once",
+)
+def compiled_without_the_last_row(model, given):
+    compiled = is_array(given) and getattr(model, "jit_compile", False) is True
+    return cut(given, max(1, len(given["x"]) - 1)) if compiled else given
+
+
+@plant_in_fit(
     "shuffling moves the inputs and not their targets",
     "shuffled_rows_keep_targets_and_weights",
     against="Model.fit: shuffle: Boolean",
@@ -248,6 +321,31 @@ plant_in_attribute(
 )(last_epoch_in_history)
 
 
+@plant_in_attribute(
+    "loss weights are ignored",
+    Model,
+    "compile",
+    "model_trains_as_a_loop_over_its_batches",
+    among=TRAINING_FAULTS,
+)
+def compile_without_loss_weights(right):
+    def compile(self, *args, loss_weights=None, **more):
+        return right(self, *args, **more)
+
+    return compile
+
+
+@plant_in_fit(
+    "the sample weights of all outputs but the first are ignored",
+    "model_trains_as_a_loop_over_its_batches",
+)
+def weighs_first_output_alone(model, given):
+    weights = given.get("sample_weight")
+    if not isinstance(weights, list):
+        return given
+    return {**given, "sample_weight": [weights[0], *map(np.ones_like, weights[1:])]}
+
+
 def evaluate_in_parts(right):
     """Average the results of single batches, whatever the number of their rows."""
 
@@ -285,6 +383,16 @@ def evaluate_larger_batches(right):
     return evaluate
 
 
+def evaluate_64_rows(right):
+    """Evaluate batches of 64 rows by default."""
+
+    def evaluate(self, x=None, y=None, batch_size=None, **more):
+        size = 64 if batch_size is None and y is not None else batch_size
+        return right(self, x=x, y=y, batch_size=size, **more)
+
+    return evaluate
+
+
 def evaluate_loss_alone(right):
     """Leave the metrics out of the dictionary."""
 
@@ -311,6 +419,27 @@ def evaluate_without_weights(right):
         return right(self, *args, **more)
 
     return evaluate
+
+
+@plant_in_attribute(
+    "evaluation drops",
+    Model,
+    "test_step",
+    "validation_does_not_drop",
+    against="Model.fit: validation_data: Thus, note the fact",
+    among=TRAINING_FAULTS,
+)
+def evaluates_in_training_mode(right):
+    def test_step(self, data):
+        call = self.call
+
+        def training_call(*args, **more):
+            return call(*args, **{**more, "training": True})
+
+        with mock.patch.object(self, "call", training_call):
+            return right(self, data)
+
+    return test_step
 
 
 for what, wrong, against in (
@@ -343,6 +472,15 @@ for what, wrong, against in (
         against=against,
         among=TRAINING_FAULTS,
     )(wrong)
+
+plant_in_attribute(
+    "evaluate takes 64 rows for a batch by default",
+    Model,
+    "evaluate",
+    "evaluate_takes_32_rows_by_default",
+    against="Model.evaluate: batch_size: If unspecified",
+    among=TRAINING_FAULTS,
+)(evaluate_64_rows)
 
 
 def seeds_without_numpy(right):
