@@ -135,6 +135,17 @@ def test_training_continues_from_the_initial_epoch(case, path):
     fitting.assert_fit_matches_reference(problem, path, **last)
 
 
+@generated(
+    "Model.fit",
+    STEPS,
+    **COMMON,
+    paths=(feeds.ENDLESS_DATASET,),
+    nightly_paths=(feeds.ENDLESS_GENERATOR,),
+)
+def test_epochs_continue_in_endless_data(case, path):
+    fitting.assert_epochs_continue_in_the_data(Problem(case, MASKED), path)
+
+
 @generated("Model.fit", DEFAULT_SIZE, **MANY_ROWS, paths=(feeds.ARRAYS,))
 def test_fit_takes_32_rows_by_default(case, path):
     problem = Problem(case, MASKED, batch_size=32)

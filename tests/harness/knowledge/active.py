@@ -7,7 +7,7 @@ from tests.harness import session
 from tests.harness.configuration import ConfigurationError
 from tests.harness.knowledge.deviations import Deviation, load
 from tests.harness.target import layer
-from tests.harness.target.environment import onednn_uses
+from tests.harness.target.processor import onednn_uses
 from tests.harness.target.releases import KERAS, TENSORFLOW
 
 

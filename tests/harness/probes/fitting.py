@@ -243,6 +243,20 @@ def assert_first_step_validates(problem: Problem, feed: Feed) -> None:
     assert_matches_reference(got, problem, feed, problem.batches[:1])
 
 
+def assert_epochs_continue_in_the_data(problem: Problem, feed: Feed) -> None:
+    """Raise Mismatch unless each epoch of one step takes the batch that follows in the data."""
+    count = len(problem.batches)
+    _, got = fit(problem, feed, steps_per_epoch=1, epochs=count)
+
+    def run(disturb):
+        trainer = problem.trainer(disturb)
+        epochs = [reference.fit(trainer, [batch], 1) for batch in problem.batches]
+        losses = {name: np.concatenate([e[name] for e in epochs]) for name in ("loss", "mae")}
+        return trainer.weights | losses
+
+    assert_all_within(got, run, problem, feed)
+
+
 def assert_second_epochs_validate(problem: Problem, feed: Feed) -> None:
     """Raise Mismatch unless `validation_freq=2` evaluates after each second epoch."""
     _, got = fit(problem, feed, validate=True, validation_freq=2)

@@ -10,6 +10,7 @@ import numpy as np
 from reference.arithmetic import ARITHMETICS, Arithmetic
 from reference.formats import FORMATS
 from tests.harness.configuration import ConfigurationError
+from tests.harness.target.processor import CAPPED
 from tests.harness.target.releases import tf
 
 TERMS = 64
@@ -102,9 +103,6 @@ def tf32_is_used(results: Mapping[str, np.ndarray]) -> bool:
 
 def tf32_is_on() -> bool:
     return bool(tf.config.experimental.tensor_float_32_execution_enabled())
-
-
-CAPPED = "ONEDNN_MAX_CPU_ISA"
 
 
 def can_be_measured() -> bool:

@@ -6,16 +6,16 @@ import platform
 import numpy as np
 
 from tests.harness import session
-from tests.harness.target import devices
-from tests.harness.target.arithmetic import CAPPED, description, tf32_is_on
+from tests.harness.target import devices, processor
+from tests.harness.target.arithmetic import description, tf32_is_on
 from tests.harness.target.releases import KERAS, KERAS_2, TENSORFLOW, tf
 
 
 def environment() -> dict[str, str]:
     """Return everything that can affect numerical results or speed, by name."""
     build = tf.sysconfig.get_build_info()
-    features = [f for f in ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd") if f in _cpu()]
-    onednn = os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default")
+    named = ("avx2", "avx512f", "avx512_bf16", processor.AMX, "asimd")
+    features = [name for name in named if name in processor.features()]
     threads = tf.config.threading
     return {
         "tensorflow": str(TENSORFLOW),
@@ -27,7 +27,7 @@ def environment() -> dict[str, str]:
         + (" ".join(features) or "features unknown"),
         "build": "cuda" if build.get("is_cuda_build") else "cpu",
         "devices": devices.description(),
-        "oneDNN": onednn,
+        "oneDNN": processor.onednn_setting(),
         **(
             {"TF32": "on" if tf32_is_on() else "off"}
             if tf.config.get_visible_devices("GPU")
@@ -38,19 +38,3 @@ def environment() -> dict[str, str]:
         "threads": f"{threads.get_inter_op_parallelism_threads() or 'auto'} inter-op, "
         f"{threads.get_intra_op_parallelism_threads() or 'auto'} intra-op",
     }
-
-
-def onednn_uses(instructions: str) -> bool:
-    """Return whether oneDNN may use these instructions of the processor: it is switched on, and not
-    told which ones to use."""
-    switched_off = os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0" or CAPPED in os.environ
-    return not switched_off and instructions in _cpu().split()
-
-
-def _cpu() -> str:
-    """Return the line of the processor's features, or nothing where there is none."""
-    try:
-        with open("/proc/cpuinfo") as info:
-            return next((line for line in info if line.startswith(("flags", "Features"))), "")
-    except OSError:
-        return ""

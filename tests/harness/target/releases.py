@@ -12,10 +12,12 @@ import numpy as np
 from packaging.version import Version
 
 from tests.harness.configuration import ConfigurationError
+from tests.harness.target import processor
 
 OLDEST_TENSORFLOW = Version("2.12")
 INSTALL = "python -m pip install -e '.[tensorflow]'"
 
+processor.avoid_illegal_instructions()
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # absl prints its first lines before it reads any setting; only the file descriptor silences it.
 with open(os.devnull, "w") as null, contextlib.ExitStack() as restore:

@@ -101,6 +101,27 @@ def one_step_too_few(model, given):
     return {**given, "steps_per_epoch": steps - 1} if steps > 1 else given
 
 
+@plant_in_attribute(
+    "each epoch begins with the first batch of endless data",
+    Model,
+    "fit",
+    "epochs_continue_in_endless_data",
+    among=TRAINING_FAULTS,
+)
+def begins_each_epoch_anew(right):
+    def fit(self, x=None, y=None, epochs=1, **given):
+        if y is not None or given.get("steps_per_epoch") is None:
+            return right(self, x=x, y=y, epochs=epochs, **given)
+        parts = [right(self, x=x, epochs=1, **given) for _ in range(epochs)]
+        parts[-1].history = {
+            name: [value for part in parts for value in part.history[name]]
+            for name in parts[-1].history
+        }
+        return parts[-1]
+
+    return fit
+
+
 @plant_in_fit(
     "with steps_per_execution, each epoch ends after two batches",
     "steps_per_execution_does_not_change_training",

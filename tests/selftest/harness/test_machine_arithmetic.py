@@ -6,7 +6,7 @@ import pytest
 from reference.arithmetic import ARITHMETICS
 from reference.formats import FORMATS
 from tests.harness.configuration import ConfigurationError
-from tests.harness.target import arithmetic
+from tests.harness.target import arithmetic, processor
 from tests.harness.target.arithmetic import arithmetics, measured
 from tests.selftest.reference.emulation import Machine
 
@@ -80,3 +80,25 @@ def test_capped_onednn_is_not_probed(monkeypatch):
     found = arithmetics()
     assert [found[d].name for d in ("float16", "bfloat16")] == ["half-sums", "half-sums"]
     assert "not measured, because ONEDNN_MAX_CPU_ISA is set" in arithmetic.description(found)
+
+
+@pytest.mark.parametrize(
+    ("version", "features", "given", "expected"),
+    [
+        ("2.13.1", {"amx_bf16"}, {}, "0"),
+        ("2.14.0", {"amx_bf16"}, {}, None),
+        ("2.13.1", {"avx2"}, {}, None),
+        ("2.13.1", {"amx_bf16"}, {"TF_ENABLE_ONEDNN_OPTS": "1"}, "1"),
+        ("2.13.1", {"amx_bf16"}, {"ONEDNN_MAX_CPU_ISA": "AVX2"}, None),
+    ],
+)
+def test_onednn_is_off_where_it_ends_the_process(monkeypatch, version, features, given, expected):
+    environment = dict(given)
+    monkeypatch.setattr(processor.os, "environ", environment)
+    monkeypatch.setattr(processor, "features", lambda: features)
+    monkeypatch.setattr(processor.metadata, "version", lambda name: version)
+    processor.avoid_illegal_instructions()
+    assert environment.get("TF_ENABLE_ONEDNN_OPTS") == expected
+    said = processor.onednn_setting()
+    assert said.startswith(expected or "default")
+    assert ("would end the process" in said) == (expected == "0")
