@@ -17,6 +17,9 @@ from reference.kernel_errors import DERIVATIVE_ERRORS, VALUE_ERRORS
 
 Function = Callable[[Array], Array]
 
+KINKS = (0.0, 0.5, 1.0, 2.5, 3.0, 6.0)
+"""The magnitudes of z at which the formula of some activation, or of its kernel, changes."""
+
 
 def coupled(z: Array) -> Array:
     """Stand for the derivative of an activation that couples the units: it has no such one."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reference.activations import ACTIVATIONS, Activation, coupled
+from reference.activations import ACTIVATIONS, KINKS, Activation, coupled
 from reference.formats import FORMATS, Array
 from tests.harness.target.releases import FORMULAS, tf
 
@@ -15,8 +15,6 @@ COMPILERS: dict[str, Callable] = {
 }
 ROW = 8
 """The number of units in a row of an activation that couples them."""
-KINKS = (0.0, 0.5, 1.0, 2.5, 3.0, 6.0)
-"""The magnitudes at which an activation or a kernel changes its formula."""
 GRADIENTS = 32
 """The number of gradients g for each number of 16 bits: the rounding errors depend on both."""
 NEAR = 4

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from reference.activations import ACTIVATIONS
+from reference.activations import ACTIVATIONS, KINKS
 from reference.formats import FORMATS
 from tests.harness.cases.case import Case, array_from_expression
 from tests.harness.cases.plans import non_empty
@@ -34,7 +34,7 @@ EVERY_NUMBER = {
     "float64": f"np.concatenate([-{SPREAD}, {SPREAD}])",
 }
 """All finite numbers of a half type, and a grid of the wider ones, as expressions."""
-NEAR_KINKS = "(np.array([0, 0.5, 1, 2.5, 3, 6]) + np.linspace(-0.25, 0.25, 9)[:, None]).ravel()"
+NEAR_KINKS = f"(np.array({KINKS}) + np.linspace(-0.25, 0.25, 9)[:, None]).ravel()"
 
 
 def sum_as_given(numbers: str, activation: str, dtype: str) -> Case:

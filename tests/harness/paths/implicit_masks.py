@@ -1,6 +1,7 @@
 """Paths on which another layer computes the mask, and the layer passes it on to the next."""
 
 import warnings
+from typing import Any
 
 from tests.harness.cases.plans import UNIT_MAGNITUDE, several
 from tests.harness.paths.execution import dynamic_shape
@@ -241,7 +242,7 @@ TWO_LAYERS = path_from_function(
     choices=NON_EMPTY_BATCHES,
     unsupported=frozenset({"initial_state", "go_backwards"}),
 )
-NARROWER_CHOICES = {
+NARROWER_CHOICES: dict[str, Any] = {
     "concatenate": {"features": several},
     "concatenate-unmasked": {"features": several},
     "concatenate-in-time": {"time": several},
