@@ -73,6 +73,11 @@ def add(parser: pytest.Parser) -> None:
         help="run the named property on this one case, in the form that a failure prints",
     )
     group.addoption(
+        "--costs",
+        action="store_true",
+        help="print at the end what the time was spent on, by file and by path",
+    )
+    group.addoption(
         "--promises",
         action="store_true",
         help="print each sentence of the documentation with the properties that check it, or the "

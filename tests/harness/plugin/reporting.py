@@ -9,6 +9,7 @@ from hypothesis import settings
 from tests.harness import session
 from tests.harness.cases import sizes
 from tests.harness.compare.assertions import Mismatch
+from tests.harness.plugin import costs
 from tests.harness.plugin.database import display_name
 from tests.harness.plugin.header import Target
 from tests.harness.plugin.record_file import RECORD_FILE
@@ -73,6 +74,9 @@ class RunReporter:
         verdict = self._verdict()
         file = self.config.stash.get(RECORD_FILE, None)
         lines = [*(file.closing_lines() if file else []), *verdict.not_applicable_lines()]
+        if self.config.getoption("--costs") and terminal:
+            phases = (report for reports in terminal.stats.values() for report in reports)
+            lines += [*costs.table(r for r in phases if isinstance(r, pytest.TestReport)), ""]
         if verdict.tested and self.target:
             seconds = time.perf_counter() - self.start_time
             lines += verdict.closing_lines(self.target, seconds, session.current().deviations)
