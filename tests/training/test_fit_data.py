@@ -4,6 +4,7 @@ Each epoch of the reference uses each batch once, also a short last one. A learn
 at each step, and Adam, show the optimizer's count of batches.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -35,7 +36,13 @@ COMMON |= {"prepare": fitting.no_row_masked}
 DEFAULT_SIZE = "batch_size: If unspecified, `batch_size` will default to 32."
 MANY_ROWS = {**COMMON, "choices": {**FEED_CHOICES, "batch": (40, 33, 65), "time": (3, 1, 2)}}
 """More rows than a batch. Their means over masked steps tell other batches apart."""
+PREDICT = "Generates output predictions for the input samples. Computation is done in batches."
+EXECUTION = (
+    "steps_per_execution: Int. The number of batches to run during each a single compiled function "
+    "call."
+)
 MASKED = Setup("momentum", masked=True, sequences=True)
+LAST_OUTPUT = Setup("momentum", masked=True)
 OFTEN = (
     feeds.ARRAYS,
     feeds.GENERATOR,
@@ -195,6 +202,33 @@ def test_evaluate_gives_the_means_over_all_rows(case, path):
 )
 def test_batch_that_is_all_masked_has_no_loss(case, path):
     fitting.assert_evaluate_matches_reference(Problem(case, MASKED, batch_size=1), path)
+
+
+@generated("Model.predict", PREDICT, **{**COMMON, "case_cost": 2}, paths=FEEDS)
+def test_predict_gives_the_predictions_in_order(case, path):
+    fitting.assert_predict_matches_reference(Problem(case, LAST_OUTPUT), path)
+
+
+@generated(
+    "Model.predict",
+    EXECUTION,
+    **{**COMMON, "case_cost": 2},
+    paths=(feeds.ARRAYS, feeds.UNKNOWN_DATASET, feeds.ENDLESS_DATASET),
+    nightly_paths=(feeds.SEQUENCE, feeds.GENERATOR, feeds.ENDLESS_GENERATOR, feeds.DATASET),
+)
+def test_steps_per_execution_does_not_change_predictions(case, path):
+    fitting.assert_predict_matches_reference(Problem(case, replace(LAST_OUTPUT, steps=2)), path)
+
+
+@generated(
+    "Model.evaluate",
+    EXECUTION,
+    **{**COMMON, "case_cost": 2},
+    paths=(feeds.ARRAYS, feeds.DATASET),
+    nightly_paths=(feeds.SEQUENCE, feeds.GENERATOR, feeds.ENDLESS_DATASET),
+)
+def test_steps_per_execution_does_not_change_evaluation(case, path):
+    fitting.assert_evaluate_matches_reference(Problem(case, replace(MASKED, steps=2)), path)
 
 
 @generated(

@@ -285,12 +285,31 @@ def assert_evaluate_matches_reference(problem: Problem, feed: Feed, **options: o
     made = problem.fitted()
     with layer_call():
         given = feed.arguments(problem.rows, problem.batch_size, "steps") | options
-        got = made.model.evaluate(**given, return_dict=True, verbose=0)
+        got = made.model.evaluate(**given, return_dict=True, verbose=0) or {}
 
     def run(disturb):
         return reference.means(map(problem.trainer().totals, problem.batches))
 
     assert_all_within(got, run, problem, feed)
+
+
+def assert_predict_matches_reference(problem: Problem, feed: Feed) -> None:
+    """Raise Mismatch unless `predict` gives the predictions of the reference for all rows, in their
+    order, or `steps_per_execution` is rejected."""
+    made, got = problem.fitted(), None
+    with accept_refusal("steps_per_execution"), layer_call():
+        given = feed.arguments(problem.rows, problem.batch_size, "steps")
+        inputs = {name: given[name] for name in given.keys() - {"y", "sample_weight"}}
+        got = made.model.predict(**inputs, verbose=0)
+    if got is None:
+        return
+
+    def run(disturb):
+        trainer = problem.trainer(disturb)
+        parts = [trainer.predict(batch.x, None, batch.used)[0] for batch in problem.batches]
+        return {"predictions": np.concatenate(parts)}
+
+    assert_all_within({"predictions": got}, run, problem, feed)
 
 
 def assert_all_within(got: Mapping, run: Callable, problem: Problem, feed: Feed) -> None:

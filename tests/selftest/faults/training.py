@@ -494,6 +494,68 @@ for what, wrong, against in (
         among=TRAINING_FAULTS,
     )(wrong)
 
+
+def predict_in_another_order(right):
+    """Return the predictions of the first batch last."""
+
+    def predict(self, *args, **more):
+        found, size = right(self, *args, **more), more.get("batch_size") or 1
+        rolled = more.get("x") is not None and isinstance(found, np.ndarray)
+        return np.roll(found, -size, axis=0) if rolled else found
+
+    return predict
+
+
+plant_in_attribute(
+    "predict returns the rows of its first batch last",
+    Model,
+    "predict",
+    "predict_gives_the_predictions_in_order",
+    among=TRAINING_FAULTS,
+)(predict_in_another_order)
+
+
+def predict_executions_in_another_order(right):
+    """With `steps_per_execution`, return the predictions in reversed order."""
+
+    def predict(self, *args, **more):
+        found = right(self, *args, **more)
+        several = isinstance(found, np.ndarray) and self.steps_per_execution > 1
+        return found[::-1] if several else found
+
+    return predict
+
+
+plant_in_attribute(
+    "predict reverses its rows if it runs several batches at once",
+    Model,
+    "predict",
+    "steps_per_execution_does_not_change_predictions",
+    among=TRAINING_FAULTS,
+    keras=">=3.0",
+)(predict_executions_in_another_order)
+
+
+def evaluate_executions_without_the_end(right):
+    """With `steps_per_execution`, leave out the last row."""
+
+    def evaluate(self, x=None, y=None, **more):
+        if y is not None and self.steps_per_execution > 1 and len(x) > 1:
+            x, y = x[:-1], y[:-1]
+        return right(self, x=x, y=y, **more)
+
+    return evaluate
+
+
+plant_in_attribute(
+    "evaluate leaves out the last row if it runs several batches at once",
+    Model,
+    "evaluate",
+    "steps_per_execution_does_not_change_evaluation",
+    among=TRAINING_FAULTS,
+    keras=">=3.0",
+)(evaluate_executions_without_the_end)
+
 plant_in_attribute(
     "evaluate takes 64 rows for a batch by default",
     Model,
