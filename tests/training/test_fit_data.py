@@ -210,7 +210,7 @@ def test_predict_gives_the_predictions_in_order(case, path):
 
 
 @generated(
-    "Model.predict",
+    "Model.compile",
     EXECUTION,
     **{**COMMON, "case_cost": 2},
     paths=(feeds.ARRAYS, feeds.UNKNOWN_DATASET, feeds.ENDLESS_DATASET),
@@ -221,7 +221,7 @@ def test_steps_per_execution_does_not_change_predictions(case, path):
 
 
 @generated(
-    "Model.evaluate",
+    "Model.compile",
     EXECUTION,
     **{**COMMON, "case_cost": 2},
     paths=(feeds.ARRAYS, feeds.DATASET),
