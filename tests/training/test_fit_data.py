@@ -178,6 +178,18 @@ def test_compiled_fit_trains_on_each_batch_once(case, path):
 
 
 @generated(
+    "LossScaleOptimizer",
+    'The final gradients are divided (or "unscaled") by the loss scale to bring them back to their '
+    "original value.",
+    **COMMON,
+    paths=(feeds.ARRAYS,),
+    nightly_paths=(feeds.UNKNOWN_DATASET,),
+)
+def test_loss_scale_does_not_change_training(case, path):
+    fitting.assert_fit_matches_reference(Problem(case, replace(MASKED, optimizer="scaled")), path)
+
+
+@generated(
     "Model.fit",
     "shuffle: Boolean, whether to shuffle the training data before each epoch.",
     **COMMON,

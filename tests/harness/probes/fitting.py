@@ -35,6 +35,7 @@ SPARSE, ONE_HOT = "SparseCategoricalCrossentropy", "CategoricalCrossentropy"
 
 # Betas and rates that float32 holds. A rate that halves at each step tells the steps apart.
 SGD, ADAM = tf.keras.optimizers.SGD, tf.keras.optimizers.Adam
+SCALED = tf.keras.mixed_precision.LossScaleOptimizer
 DECAY = tf.keras.optimizers.schedules.ExponentialDecay
 OPTIMIZERS: dict[str, tuple[Callable, Callable]] = {
     "sgd": (partial(sgd, 2**-4), partial(SGD, 2**-4)),
@@ -43,6 +44,10 @@ OPTIMIZERS: dict[str, tuple[Callable, Callable]] = {
     "schedule": (
         lambda: adam(exponential_decay(2**-5, 1, 0.5), 0.875, 0.96875),
         lambda: ADAM(DECAY(2**-5, 1, 0.5), 0.875, 0.96875),
+    ),
+    "scaled": (
+        partial(sgd, 2**-5, 0.5),
+        lambda: SCALED(SGD(2**-5, momentum=0.5), initial_scale=2.0**8),
     ),
 }
 

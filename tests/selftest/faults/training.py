@@ -12,6 +12,7 @@ from tests.selftest.faults.models_and_masks import plant_in_attribute, plant_thr
 
 TRAINING_FAULTS: list[Fault] = []
 Model = tf.keras.Model
+SCALED = tf.keras.mixed_precision.LossScaleOptimizer
 
 
 def plant_in_fit(what: str, *breaks: str, against=(), keras=""):
@@ -340,6 +341,18 @@ plant_in_attribute(
     against=("Model.fit: Returns: A `History`", "Model.fit: Its `History.history`"),
     among=TRAINING_FAULTS,
 )(last_epoch_in_history)
+
+
+@plant_in_attribute(
+    "the loss is scaled by half of what divides the gradients",
+    SCALED,
+    "scale_loss" if hasattr(SCALED, "scale_loss") else "get_scaled_loss",
+    "loss_scale_does_not_change_training",
+    keras=">=3.0",
+    among=TRAINING_FAULTS,
+)
+def scales_by_half(right):
+    return lambda self, loss: right(self, loss) / 2
 
 
 @plant_in_attribute(
