@@ -109,7 +109,7 @@ def test_interrupted_run_gives_a_verdict(tmp_path, workers):
     os.killpg(run.process.pid, signal.SIGINT)
     said = run.output()
     assert run.process.returncode == pytest.ExitCode.INTERRUPTED, said
-    assert "properties pass" in said.splitlines()[-1]
+    assert "properties pass" in said  # a worker may warn after the verdict
     assert run.outcomes().count("passed") >= 5
     assert any(line.endswith("the run ended early") for line in run.red())
 

@@ -69,7 +69,7 @@ def test_interrupted_search_gives_a_verdict(tmp_path):
     os.killpg(searching.pid, signal.SIGINT)
     said, _ = searching.communicate(timeout=PATIENCE_SECONDS)
     assert searching.returncode == pytest.ExitCode.INTERRUPTED, said
-    assert "properties pass" in said.splitlines()[-1]
+    assert "properties pass" in said  # a process of the round may warn after the verdict
     assert records.read(file).tests
 
 
