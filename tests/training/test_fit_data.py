@@ -1,4 +1,4 @@
-"""`fit` and `evaluate` use all data, in any form, as the NumPy trainer does.
+"""`fit`, `evaluate` and `predict` use all data, in any form, as the NumPy trainer does.
 
 Each epoch of the reference uses each batch once, also a short last one. A learning rate that halves
 at each step, and Adam, show the optimizer's count of batches.
@@ -33,6 +33,7 @@ VALIDATION = (
 EVALUATE = "Returns the loss value & metrics values for the model in test mode."
 COMMON: dict[str, Any] = {"choices": FEED_CHOICES, "needs": {"return_sequences"}, "case_cost": 4}
 COMMON |= {"prepare": fitting.no_row_masked}
+EVALUATED = {**COMMON, "case_cost": 2}
 DEFAULT_SIZE = "batch_size: If unspecified, `batch_size` will default to 32."
 MANY_ROWS = {**COMMON, "choices": {**FEED_CHOICES, "batch": (40, 33, 65), "time": (3, 1, 2)}}
 """More rows than a batch. Their means over masked steps tell other batches apart."""
@@ -201,7 +202,7 @@ def test_shuffled_rows_keep_targets_and_weights(case, path):
     fitting.assert_fit_matches_reference(problem, path, shuffle=True)
 
 
-@generated("Model.evaluate", EVALUATE, **{**COMMON, "case_cost": 2}, paths=FEEDS)
+@generated("Model.evaluate", EVALUATE, **EVALUATED, paths=FEEDS)
 def test_evaluate_gives_the_means_over_all_rows(case, path):
     fitting.assert_evaluate_matches_reference(Problem(case, MASKED), path)
 
@@ -216,7 +217,7 @@ def test_batch_that_is_all_masked_has_no_loss(case, path):
     fitting.assert_evaluate_matches_reference(Problem(case, MASKED, batch_size=1), path)
 
 
-@generated("Model.predict", PREDICT, **{**COMMON, "case_cost": 2}, paths=FEEDS)
+@generated("Model.predict", PREDICT, **EVALUATED, paths=FEEDS)
 def test_predict_gives_the_predictions_in_order(case, path):
     fitting.assert_predict_matches_reference(Problem(case, LAST_OUTPUT), path)
 
@@ -224,7 +225,7 @@ def test_predict_gives_the_predictions_in_order(case, path):
 @generated(
     "Model.compile",
     EXECUTION,
-    **{**COMMON, "case_cost": 2},
+    **EVALUATED,
     paths=(feeds.ARRAYS, feeds.UNKNOWN_DATASET, feeds.ENDLESS_DATASET),
     nightly_paths=(feeds.SEQUENCE, feeds.GENERATOR, feeds.ENDLESS_GENERATOR, feeds.DATASET),
 )
@@ -235,7 +236,7 @@ def test_steps_per_execution_does_not_change_predictions(case, path):
 @generated(
     "Model.compile",
     EXECUTION,
-    **{**COMMON, "case_cost": 2},
+    **EVALUATED,
     paths=(feeds.ARRAYS, feeds.DATASET),
     nightly_paths=(feeds.SEQUENCE, feeds.GENERATOR, feeds.ENDLESS_DATASET),
 )

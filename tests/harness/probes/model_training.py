@@ -15,7 +15,7 @@ from reference import training as reference
 from tests.harness.cases.case import noise
 from tests.harness.compare.assertions import assert_near
 from tests.harness.paths.feeds import MASK_VALUE
-from tests.harness.probes.fitting import uniform
+from tests.harness.probes.fitting import sample_weights, uniform
 from tests.harness.probes.losses import exact_float64
 from tests.harness.target import layer
 from tests.harness.target.calls import layer_call
@@ -71,15 +71,15 @@ class Trained:
         return loss
 
     def mean_loss(self) -> float:
-        """Return the mean over all rows of the losses of their batches."""
-        return sum(float(self.loss(r)) * (r.stop - r.start) for r in batches()) / ROWS
+        """Return the mean loss of the batches, which have equally many rows."""
+        return float(np.mean([float(self.loss(rows)) for rows in batches()]))
 
     def train(self) -> list[float]:
-        """Train in a loop; return the mean loss over the rows of each epoch."""
+        """Train in a loop; return the mean loss of the batches of each epoch."""
         change, means = reference.sgd(RATE, MOMENTUM), []
         variables = list(map(tf_variable, self.model.trainable_weights))
         for _ in range(EPOCHS):
-            total = 0.0
+            losses = []
             for rows in batches():
                 with tf.GradientTape() as tape:
                     loss = self.loss(rows, training=True)
@@ -87,8 +87,8 @@ class Trained:
                 changes = change({str(i): np.asarray(g) for i, g in enumerate(gradients)})
                 for variable, step in zip(variables, changes.values(), strict=True):
                     variable.assign_add(step)
-                total += float(loss) * (rows.stop - rows.start)
-            means.append(total / ROWS)
+                losses.append(float(loss))
+            means.append(float(np.mean(losses)))
         return means
 
     @property
@@ -111,7 +111,7 @@ class Trained:
 
 
 def batches() -> list[slice]:
-    """The rows of each batch."""
+    """Return the rows of each batch."""
     return [slice(i, i + BATCH) for i in range(0, ROWS, BATCH)]
 
 
@@ -141,8 +141,8 @@ def bidirectional() -> Trained:
     given, masked = masked_input()
     both = tf.keras.layers.Bidirectional(recurrent(return_sequences=True), dtype="float64")
     model = tf.keras.Model(given, dense()(both(masked)))
-    weights = np.floor(noise(70, (ROWS, TIME)) * 17) / 8
-    return Trained(model, [inputs(10)], [Output(uniform(50, ROWS, TIME, 2), USED, weights)])
+    output = Output(uniform(50, ROWS, TIME, 2), USED, sample_weights(ROWS, TIME))
+    return Trained(model, [inputs(10)], [output])
 
 
 def two_outputs() -> Trained:
@@ -150,9 +150,9 @@ def two_outputs() -> Trained:
     given, masked = masked_input()
     outputs, state = recurrent(return_sequences=True, return_state=True)(masked)
     model = tf.keras.Model(given, [dense(name="each")(outputs), dense(name="last")(state)])
-    of_steps, of_rows = (np.floor(noise(70, s) * 17) / 8 for s in ((ROWS, TIME), (ROWS,)))
-    each = Output(uniform(50, ROWS, TIME, 2), USED, of_steps, 0.5)
-    return Trained(model, [inputs(10)], [each, Output(uniform(51, ROWS, 2), None, of_rows, 2.0)])
+    each = Output(uniform(50, ROWS, TIME, 2), USED, sample_weights(ROWS, TIME), 0.5)
+    last = Output(uniform(51, ROWS, 2), None, sample_weights(ROWS), 2.0)
+    return Trained(model, [inputs(10)], [each, last])
 
 
 def encoder_decoder() -> Trained:

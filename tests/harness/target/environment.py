@@ -15,7 +15,7 @@ def environment() -> dict[str, str]:
     """Return everything that can affect numerical results or speed, by name."""
     build = tf.sysconfig.get_build_info()
     named = ("avx2", "avx512f", "avx512_bf16", processor.AMX, "asimd")
-    features = [name for name in named if name in processor.features()]
+    found = processor.features()
     threads = tf.config.threading
     return {
         "tensorflow": str(TENSORFLOW),
@@ -24,7 +24,7 @@ def environment() -> dict[str, str]:
         "numpy": np.__version__,
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors, "
-        + (" ".join(features) or "features unknown"),
+        + (" ".join(name for name in named if name in found) or "features unknown"),
         "build": "cuda" if build.get("is_cuda_build") else "cpu",
         "devices": devices.description(),
         "oneDNN": processor.onednn_setting(),

@@ -417,6 +417,14 @@ def evaluate_larger_batches(right):
     return evaluate
 
 
+@plant_in_attribute(
+    "evaluate takes 64 rows for a batch by default",
+    Model,
+    "evaluate",
+    "evaluate_takes_32_rows_by_default",
+    against="Model.evaluate: batch_size: If unspecified",
+    among=TRAINING_FAULTS,
+)
 def evaluate_64_rows(right):
     """Evaluate batches of 64 rows by default."""
 
@@ -508,6 +516,13 @@ for what, wrong, against in (
     )(wrong)
 
 
+@plant_in_attribute(
+    "predict returns the rows of its first batch last",
+    Model,
+    "predict",
+    "predict_gives_the_predictions_in_order",
+    among=TRAINING_FAULTS,
+)
 def predict_in_another_order(right):
     """Return the predictions of the first batch last."""
 
@@ -519,15 +534,14 @@ def predict_in_another_order(right):
     return predict
 
 
-plant_in_attribute(
-    "predict returns the rows of its first batch last",
+@plant_in_attribute(
+    "predict reverses its rows if it runs several batches at once",
     Model,
     "predict",
-    "predict_gives_the_predictions_in_order",
+    "steps_per_execution_does_not_change_predictions",
     among=TRAINING_FAULTS,
-)(predict_in_another_order)
-
-
+    keras=">=3.0",
+)
 def predict_executions_in_another_order(right):
     """With `steps_per_execution`, return the predictions in reversed order."""
 
@@ -539,16 +553,14 @@ def predict_executions_in_another_order(right):
     return predict
 
 
-plant_in_attribute(
-    "predict reverses its rows if it runs several batches at once",
+@plant_in_attribute(
+    "evaluate leaves out the last row if it runs several batches at once",
     Model,
-    "predict",
-    "steps_per_execution_does_not_change_predictions",
+    "evaluate",
+    "steps_per_execution_does_not_change_evaluation",
     among=TRAINING_FAULTS,
     keras=">=3.0",
-)(predict_executions_in_another_order)
-
-
+)
 def evaluate_executions_without_the_end(right):
     """With `steps_per_execution`, leave out the last row."""
 
@@ -558,25 +570,6 @@ def evaluate_executions_without_the_end(right):
         return right(self, x=x, y=y, **more)
 
     return evaluate
-
-
-plant_in_attribute(
-    "evaluate leaves out the last row if it runs several batches at once",
-    Model,
-    "evaluate",
-    "steps_per_execution_does_not_change_evaluation",
-    among=TRAINING_FAULTS,
-    keras=">=3.0",
-)(evaluate_executions_without_the_end)
-
-plant_in_attribute(
-    "evaluate takes 64 rows for a batch by default",
-    Model,
-    "evaluate",
-    "evaluate_takes_32_rows_by_default",
-    against="Model.evaluate: batch_size: If unspecified",
-    among=TRAINING_FAULTS,
-)(evaluate_64_rows)
 
 
 def seeds_without_numpy(right):
